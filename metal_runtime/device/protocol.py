@@ -1,0 +1,124 @@
+"""What every device offers, and nothing more: memory, loaded programs, streams, traits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from metal_runtime.device.launch_config import LaunchConfig
+from metal_runtime.program import MslProgram, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTraits:
+    """What a scheduler and a checker must know of a device."""
+
+    name: str
+    """The human name, e.g. ``AMD EPYC 9R14`` or ``Apple M3 Max``."""
+
+    backend: str
+    """The backend's key in the registry: ``cpu``, ``metal``, ``cuda``."""
+
+    max_threads_per_threadgroup: int = 1024
+    max_threadgroup_memory: int = 32_768
+    """Bytes."""
+
+    simd_width: int = 32
+    max_buffer_bytes: int = 2**48
+    memory_bytes: int = 0
+    """Memory the device can use, in bytes; 0 if unknown."""
+
+    compute_units: int = 1
+    unified_memory: bool = True
+    """Whether the host reads and writes device memory in place."""
+
+    toolchain: str = ""
+    """Compiler and target; a part of every cache key."""
+
+
+class Allocation(Protocol):
+    """A block of device memory. Only device/pool.py owns one."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+    @property
+    def address(self) -> int:
+        """Where the host sees the memory (unified memory); page aligned."""
+        ...
+
+
+class Allocator(Protocol):
+    """Makes and frees device memory; the pool in front of it reuses what is freed."""
+
+    def allocate(self, nbytes: int) -> Allocation:
+        """At least ``nbytes`` of page-aligned memory. Raises DeviceMemoryError."""
+        ...
+
+    def free(self, allocation: Allocation) -> None:
+        """Gives the memory back to the system."""
+        ...
+
+
+BufferBinding = tuple[Allocation, int]
+"""An allocation and a byte offset into it."""
+
+Binding = BufferBinding | bytes
+"""What is bound to a buffer index: device memory, or the bytes of a value."""
+
+
+class Pipeline(Protocol):
+    """One kernel, compiled for a device and ready to launch (Metal's compute pipeline state)."""
+
+    @property
+    def signature(self) -> Signature: ...
+
+    @property
+    def max_threads_per_threadgroup(self) -> int: ...
+
+
+class LoadedProgram(Protocol):
+    """A program compiled for one device. Bound to it; never goes to disk."""
+
+    def pipeline(self, name: str) -> Pipeline:
+        """The kernel called ``name``, compiled on first use. Raises MslError, or KeyError without such a kernel."""
+        ...
+
+
+class Stream(Protocol):
+    """Launches in order."""
+
+    def launch(self, pipeline: Pipeline, config: LaunchConfig, bindings: Sequence[Binding]) -> None:
+        """Queues one launch; ``bindings`` follow ``pipeline.signature.arguments``.
+
+        Raises KernelFault, at once or at ``synchronize``, when the kernel fails while it runs.
+        """
+        ...
+
+    def synchronize(self) -> None:
+        """Waits until all launches have ended."""
+        ...
+
+
+class Device(Protocol):
+    """A place where MSL runs."""
+
+    @property
+    def traits(self) -> DeviceTraits: ...
+
+    @property
+    def allocator(self) -> Allocator: ...
+
+    @property
+    def stream(self) -> Stream:
+        """The default stream."""
+        ...
+
+    def load(self, program: MslProgram) -> LoadedProgram:
+        """Checks and prepares a program. Raises MslError."""
+        ...
+
+    def close(self) -> None:
+        """Ends threads and gives handles back; may be called twice."""
+        ...

@@ -1,0 +1,242 @@
+"""The grammar of the kernel IR on one screen.
+
+    Kernel    = (name, params, body, functions)
+    Function  = (name, params, result, body)
+    Param     = (name, type)                        Pointer, or a value: then `constant T&` in MSL
+    Stmt      = Declare(name, type, value?)         a new variable of the enclosing block
+              | Assign(place, value)                place and value have one type
+              | If(condition, then, orelse)
+              | For(name, type, start, stop, step, body)     Python's range; `name` is read only
+              | While(condition, body)              condition is evaluated before every turn
+              | Break | Continue | Return(value?)
+              | Evaluate(call)                      a call for its effect
+    Expr      = Constant(value)                     a scalar
+              | Read(name)                          a variable or a value parameter
+              | Builtin(name)                       a thread or grid index: uint3, or uint
+              | Apply(operator, args)               a row of ir/operators.py; args as its rule says
+              | Cast(value)                         MSL's static conversion to `type`
+              | Construct(args)                     a vector of its components; one scalar is repeated
+              | Swizzle(value, components)          "x", "zyx", "xxyy"
+              | Component(value, index)             a component chosen while running
+              | Load(pointer, index)                pointer[index]
+              | Select(condition, then, orelse)     only the chosen one is evaluated
+              | Call(function, args)                pointers are passed by Address
+              | Address(pointer)                    a pointer parameter, as an argument of a Call
+    Place     = Read | Load | Swizzle(Place) | Component(Place)
+
+Everything is frozen; children are tuples; every Expr carries its type; conversions are explicit
+(Cast, Construct), so that both operands of an arithmetic operator have one type. One name has one
+type in a whole Kernel or Function, and names of variables are unique in it. What always holds
+stands in ir/verify.py; what it means, in ir/interpret.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from metal_runtime.dtype import DType
+from metal_runtime.ir.operators import Operator
+from metal_runtime.msl_types import VOID, Pointer, Type, ValueType, Vector, Void
+from metal_runtime.source import SourceSpan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """Anything with a place in the user's text; the place takes no part in equality."""
+
+    span: SourceSpan | None = field(default=None, compare=False, repr=False)
+
+
+# --- expressions ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Node):
+    value: bool | int | float
+    type: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Node):
+    name: str
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin(Node):
+    """An attribute of MSL section 5.2.3.6 without its brackets, e.g. ``thread_position_in_grid``."""
+
+    name: str
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(Node):
+    operator: Operator
+    args: tuple[Expr, ...]
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(Node):
+    value: Expr
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Construct(Node):
+    args: tuple[Expr, ...]
+    type: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Swizzle(Node):
+    value: Expr
+    components: str
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Component(Node):
+    value: Expr
+    index: Expr
+    type: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Load(Node):
+    pointer: str
+    index: Expr
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Select(Node):
+    condition: Expr
+    then: Expr
+    orelse: Expr
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Address(Node):
+    pointer: str
+    type: Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    function: str
+    args: tuple[Expr | Address, ...]
+    type: ValueType | Void
+
+
+Expr = (
+    Constant
+    | Read
+    | Builtin
+    | Apply
+    | Cast
+    | Construct
+    | Swizzle
+    | Component
+    | Load
+    | Select
+    | Call
+)
+Place = Read | Load | Swizzle | Component
+
+
+# --- statements ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Declare(Node):
+    """A new variable. Without a value it is assigned on every path before it is read."""
+
+    name: str
+    type: ValueType
+    value: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Node):
+    place: Place
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class If(Node):
+    condition: Expr
+    then: Block
+    orelse: Block = ()
+
+
+@dataclass(frozen=True, slots=True)
+class For(Node):
+    """``for name in range(start, stop, step)``: each bound is evaluated once; ``name`` lives in the body."""
+
+    name: str
+    type: DType
+    start: Expr
+    stop: Expr
+    step: Expr
+    body: Block
+
+
+@dataclass(frozen=True, slots=True)
+class While(Node):
+    condition: Expr
+    body: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Break(Node):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Continue(Node):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Return(Node):
+    value: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate(Node):
+    call: Call
+
+
+Stmt = Declare | Assign | If | For | While | Break | Continue | Return | Evaluate
+Block = tuple[Stmt, ...]
+
+
+# --- programs ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Param(Node):
+    name: str
+    type: Pointer | ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Node):
+    name: str
+    params: tuple[Param, ...]
+    result: Type
+    body: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel(Node):
+    name: str
+    params: tuple[Param, ...]
+    body: Block
+    functions: tuple[Function, ...] = ()
+    """Functions it calls, each before its callers."""
+
+    result: Void = VOID

@@ -1,0 +1,30 @@
+"""The environment variables that iris obeys, read when asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """``IRIS_CACHE_DIR``, or ``iris`` below the user's cache folder (``XDG_CACHE_HOME``, ``~/.cache``)."""
+    own = os.environ.get("IRIS_CACHE_DIR")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iris"
+
+
+def worker_threads() -> int:
+    """``IRIS_THREADS``, or the number of processors this process may use."""
+    own = os.environ.get("IRIS_THREADS")
+    if own and own.isdigit() and int(own) > 0:
+        return int(own)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+def time_limit() -> float:
+    """``IRIS_TIME_LIMIT``: seconds after which a kernel that still runs is ended as faulty (default 60)."""
+    return float(os.environ.get("IRIS_TIME_LIMIT") or 60)
