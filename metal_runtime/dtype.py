@@ -69,7 +69,8 @@ class DType(enum.Enum):
         if self is DType.BFLOAT16:
             import ml_dtypes  # loaded on demand: few programs use bfloat
 
-            return np.dtype(ml_dtypes.bfloat16)
+            bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+            return bfloat16
         return np.dtype("?" if self is DType.BOOL else f"{self.kind}{self.itemsize}")
 
     def to_numpy(self) -> np.dtype[Any]:
