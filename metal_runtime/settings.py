@@ -28,3 +28,8 @@ def worker_threads() -> int:
 def time_limit() -> float:
     """``IRIS_TIME_LIMIT``: seconds after which a kernel that still runs is ended as faulty (default 60)."""
     return float(os.environ.get("IRIS_TIME_LIMIT") or 60)
+
+
+def device_name() -> str:
+    """``IRIS_DEVICE``: the backend that programs run on (default ``cpu``)."""
+    return os.environ.get("IRIS_DEVICE") or "cpu"

@@ -1,0 +1,291 @@
+"""The pool: device memory is made here and nowhere else, reused best-fit, limited and counted.
+
+Each Block that ``Pool.take`` gives out owns its memory alone. The memory comes back when the Block
+is closed or collected, never before: a NumPy view holds its Block, so it outlives the buffer it was
+made from. What has come back waits in the pool for the next request of about its size.
+"""
+
+from __future__ import annotations
+
+import bisect
+import gc
+import mmap
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from metal_runtime.device.protocol import Allocation, Allocator, BufferBinding
+from metal_runtime.errors import DeviceMemoryError
+
+PAGE = mmap.PAGESIZE
+"""Requests are rounded up to whole pages of this many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatistics:
+    """The pool at one moment. ``allocated_bytes == used_bytes + cached_bytes``, all in whole pages."""
+
+    allocated_bytes: int
+    """What the pool holds of the device's memory."""
+
+    used_bytes: int
+    """Of it, what live buffers and views own."""
+
+    cached_bytes: int
+    """Of it, what waits for reuse."""
+
+    used_blocks: int
+    cached_blocks: int
+    hits: int
+    """Requests that were served from memory in the pool."""
+
+    misses: int
+    """Requests for which the device had to make memory."""
+
+    peak_bytes: int
+    """The most that ``used_bytes`` has been."""
+
+    limit: int | None
+    """The most that ``allocated_bytes`` may be; None: what the device has."""
+
+
+class Block:
+    """Memory on loan from a pool: exactly one owner, at least the bytes asked for, page aligned."""
+
+    __slots__ = ("_allocation", "_pool", "binding", "nbytes", "persistent")
+
+    def __init__(self, pool: Pool, allocation: Allocation, nbytes: int, persistent: bool) -> None:
+        self._pool = pool
+        self._allocation: Allocation | None = allocation
+        self.nbytes = nbytes
+        self.persistent = persistent
+        self.binding: BufferBinding = (allocation, 0)
+
+    @property
+    def address(self) -> int:
+        """Where the host sees the memory."""
+        return self.binding[0].address
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        # NumPy keeps this object as the base of the array that it makes: the memory outlives the array.
+        return {
+            "data": (self.address, False),
+            "shape": (self.nbytes,),
+            "typestr": "|u1",
+            "version": 3,
+        }
+
+    def close(self) -> None:
+        """Gives the memory back to the pool; may be called twice. Nothing may point into it any more."""
+        allocation, self._allocation = self._allocation, None
+        if allocation is not None:
+            self._pool.give_back(allocation, self.nbytes, self.persistent)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Pool:
+    """Best-fit reuse over a device's allocator; safe to use from many threads.
+
+    ``synchronize`` is called before memory goes back to the system, for a launch may still use it.
+    Memory that waits for reuse is dropped, least recently used first, while there is more of it
+    than ``max_cached_bytes``; blocks taken with ``persistent=True`` stay until ``trim``.
+    """
+
+    def __init__(
+        self,
+        allocator: Allocator,
+        *,
+        limit: int | None = None,
+        max_cached_bytes: int | None = None,
+        synchronize: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._allocator = allocator
+        self._synchronize = synchronize
+        self._limit = limit
+        self._max_cached = max_cached_bytes
+        # Reentrant: a finalizer that the collector runs inside `take` may itself close a pool.
+        self._lock = threading.RLock()
+        self._returned: deque[tuple[Allocation, int, bool]] = deque()
+        # Free memory twice: by size for the best fit, by age for what to drop first.
+        self._free_sizes: list[tuple[int, int]] = []
+        self._free: OrderedDict[int, tuple[Allocation, int, bool]] = OrderedDict()
+        self._serial = 0
+        self._allocated = self._cached = self._used_blocks = self._hits = self._misses = 0
+        self._peak = 0
+        self._closed = False
+
+    def take(self, nbytes: int, *, persistent: bool = False) -> Block:
+        """A block of at least ``nbytes`` (a page when 0); its content is whatever was there.
+
+        Raises:
+            DeviceMemoryError: the limit or the device has no room, even after trimming.
+        """
+        size = max(-(-nbytes // PAGE), 1) * PAGE
+        with self._lock:
+            self._collect()
+            found = self._best_fit(size)
+            if found is None:
+                self._misses += 1
+                allocation = self._allocate(size)
+            else:
+                self._hits += 1
+                allocation, size = found
+            self._used_blocks += 1
+            self._peak = max(self._peak, self._allocated - self._cached)
+        return Block(self, allocation, size, persistent)
+
+    def give_back(self, allocation: Allocation, nbytes: int, persistent: bool) -> None:
+        """What Block.close calls, perhaps from the garbage collector in the middle of ``take``: it never waits."""
+        self._returned.append((allocation, nbytes, persistent))
+        if self._closed and self._lock.acquire(blocking=False):
+            try:
+                self._drop_all()
+            finally:
+                self._lock.release()
+
+    def trim(self) -> int:
+        """Gives all memory that waits for reuse back to the system; the bytes that it was."""
+        with self._lock:
+            return self._drop_all()
+
+    def set_limit(self, limit: int | None) -> None:
+        """The most bytes to hold from now on (None: no limit); trims what is cached beyond it.
+
+        Raises:
+            DeviceMemoryError: live buffers hold more than that already.
+        """
+        with self._lock:
+            self._collect()
+            used = self._allocated - self._cached
+            if limit is not None and used > limit:
+                raise DeviceMemoryError(
+                    f"a limit of {_bytes(limit)} is less than the {_bytes(used)} that live buffers hold",
+                    hint="close buffers first, or set a higher limit",
+                )
+            self._limit = limit
+            if limit is not None:
+                self._drop(lambda: self._allocated - limit)
+
+    def statistics(self) -> PoolStatistics:
+        """The figures of this moment."""
+        with self._lock:
+            self._collect()
+            return PoolStatistics(
+                allocated_bytes=self._allocated,
+                used_bytes=self._allocated - self._cached,
+                cached_bytes=self._cached,
+                used_blocks=self._used_blocks,
+                cached_blocks=len(self._free),
+                hits=self._hits,
+                misses=self._misses,
+                peak_bytes=self._peak,
+                limit=self._limit,
+            )
+
+    def close(self) -> None:
+        """Trims; memory still on loan goes back to the system as its owners let go. May be called twice."""
+        with self._lock:
+            self._closed = True
+            self._drop_all()
+
+    # --- with the lock held ----------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        """Files what came back since the last time."""
+        while self._returned:
+            allocation, nbytes, persistent = self._returned.popleft()
+            self._serial += 1
+            self._free[self._serial] = (allocation, nbytes, persistent)
+            bisect.insort(self._free_sizes, (nbytes, self._serial))
+            self._cached += nbytes
+            self._used_blocks -= 1
+        if self._max_cached is not None and self._cached > self._max_cached:
+            self._drop(lambda: self._cached - (self._max_cached or 0), keep_persistent=True)
+
+    def _best_fit(self, size: int) -> tuple[Allocation, int] | None:
+        """The smallest free block of at least ``size``, unless more than a quarter of it would be waste."""
+        at = bisect.bisect_left(self._free_sizes, (size, 0))
+        if at == len(self._free_sizes):
+            return None
+        found, serial = self._free_sizes[at]
+        if found > size + max(size // 3, PAGE):
+            return None
+        # Of equal sizes the youngest is warmest in the caches.
+        after = bisect.bisect_left(self._free_sizes, (found, self._serial + 1)) - 1
+        _, serial = self._free_sizes.pop(after)
+        allocation, nbytes, _ = self._free.pop(serial)
+        self._cached -= nbytes
+        return allocation, nbytes
+
+    def _allocate(self, size: int) -> Allocation:
+        self._make_room(size)
+        try:
+            allocation = self._allocator.allocate(size)
+        except DeviceMemoryError:
+            self._drop_all()
+            gc.collect()
+            self._drop_all()
+            try:
+                allocation = self._allocator.allocate(size)
+            except DeviceMemoryError as error:
+                raise self._no_room(size, "the device has no room") from error
+        self._allocated += size
+        return allocation
+
+    def _make_room(self, size: int) -> None:
+        """Brings ``allocated + size`` below the limit, or raises."""
+        limit = self._limit
+        if limit is None or self._allocated + size <= limit:
+            return
+        self._drop(lambda: self._allocated + size - limit)
+        if self._allocated + size > limit:
+            gc.collect()  # buffers in reference cycles
+            self._collect()
+            self._drop(lambda: self._allocated + size - limit)
+        if self._allocated + size > limit:
+            raise self._no_room(size, f"the limit of {_bytes(limit)} leaves no room")
+
+    def _drop_all(self) -> int:
+        self._collect()
+        before = self._allocated
+        self._drop(lambda: self._cached)
+        return before - self._allocated
+
+    def _drop(self, excess: Callable[[], int], *, keep_persistent: bool = False) -> None:
+        """Frees cached blocks, oldest first, until ``excess`` is no longer positive."""
+        serials = [s for s, (_, _, kept) in self._free.items() if not (keep_persistent and kept)]
+        if serials and excess() > 0:
+            self._synchronize()
+        for serial in serials:
+            if excess() <= 0:
+                return
+            allocation, nbytes, _ = self._free.pop(serial)
+            del self._free_sizes[bisect.bisect_left(self._free_sizes, (nbytes, serial))]
+            self._cached -= nbytes
+            self._allocated -= nbytes
+            self._allocator.free(allocation)
+
+    def _no_room(self, size: int, why: str) -> DeviceMemoryError:
+        used = self._allocated - self._cached
+        return DeviceMemoryError(
+            f"{why} for {_bytes(size)}: live buffers hold {_bytes(used)}, "
+            f"{_bytes(self._cached)} wait for reuse",
+            hint="close buffers that are no longer needed, work in smaller parts, or raise the limit",
+        )
+
+
+def _bytes(count: int) -> str:
+    """``1536`` -> ``1.5 KiB (1,536 bytes)``."""
+    if count < 1024:
+        return f"{count} bytes"
+    value = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= 1024
+        if value < 1024:
+            return f"{value:.4g} {unit} ({count:,} bytes)"
+    return f"{value / 1024:.4g} TiB ({count:,} bytes)"
