@@ -1,0 +1,1 @@
+"""iris beside its peers on this machine: `python -m benchmarks`."""

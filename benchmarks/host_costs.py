@@ -1,0 +1,169 @@
+"""What iris costs besides the kernel itself: launches, compiling, the disk cache, importing."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.goals import Figure
+from benchmarks.measure import per_call
+from metal_runtime import api
+from metal_runtime.decorator import kernel, metal
+
+REPOSITORY = Path(__file__).parent.parent
+Progress = Callable[[str], None]
+
+
+@kernel(param_types={"a": "device const float*", "out": "device float*", "n": "uint"})
+def increment(a, out, n):
+    i = metal.thread_id()
+    if i < n:
+        out[i] = a[i] + 1.0
+
+
+def figures(installed: set[str], progress: Progress, processes: int = 7) -> list[Figure]:
+    """All host costs; ``processes`` is how many new processes each cold figure is the median of."""
+    progress("host costs: warm launches of one element")
+    found = _warm_launches(installed)
+    progress("host costs: first launches in new processes")
+    found += _first_launches(processes)
+    progress("host costs: importing in new processes")
+    found += _imports(processes)
+    return found
+
+
+def _warm_launches(installed: set[str]) -> list[Figure]:
+    one = np.ones(1, np.float32)
+    a, out = api.asarray(one), api.asarray(one)
+
+    def iris() -> None:
+        increment(a, out, 1, threads=1)
+
+    def iris_synchronized() -> None:
+        increment(a, out, 1, threads=1)
+        api.synchronize()
+
+    found = [
+        _launch("iris, warm launch of 1 element", iris, limit=10),
+        _launch("iris, the same and synchronize()", iris_synchronized),
+    ]
+    for peer, make in _PEER_LAUNCHES.items():
+        if peer in installed:
+            found.append(_launch(f"{peer}, the same", make(one)))
+    return found
+
+
+def _launch(name: str, run: Callable[[], object], limit: float | None = None) -> Figure:
+    batches = per_call(run, calls=2000)
+    best = f"best batch {min(batches) * 1e6:.2f} µs"
+    return Figure(name, statistics.median(batches) * 1e6, "µs", limit, note=best)
+
+
+def _numpy_launch(one: np.ndarray) -> Callable[[], object]:
+    out = np.empty_like(one)
+    return lambda: np.add(one, 1, out=out)
+
+
+def _torch_launch(one: np.ndarray) -> Callable[[], object]:
+    import torch
+
+    a, out = torch.from_numpy(one), torch.empty(1)
+    return lambda: torch.add(a, 1, out=out)
+
+
+def _numba_launch(one: np.ndarray) -> Callable[[], object]:
+    import numba
+
+    @numba.njit
+    def add(a: Any, out: Any) -> None:
+        for i in range(a.size):
+            out[i] = a[i] + np.float32(1)
+
+    out = np.empty_like(one)
+    return lambda: add(one, out)
+
+
+def _jax_launch(one: np.ndarray) -> Callable[[], object]:
+    import jax
+
+    a, function = jax.device_put(one), jax.jit(lambda x: x + 1)
+    return lambda: jax.block_until_ready(function(a))
+
+
+_PEER_LAUNCHES = {
+    "numpy": _numpy_launch,
+    "torch": _torch_launch,
+    "numba": _numba_launch,
+    "jax": _jax_launch,
+}
+
+
+def _first_launches(processes: int) -> list[Figure]:
+    cold, cached = [], []
+    for _ in range(processes):
+        with tempfile.TemporaryDirectory() as folder:
+            cold.append(_first_launch(folder))
+            cached.append(_first_launch(folder))
+
+    def median(runs: list[dict[str, float]], *parts: str) -> float:
+        return statistics.median(sum(run[p] for p in parts) for run in runs) * 1e3
+
+    return [
+        Figure(
+            "cold compile: decoration to the end of the first launch, empty cache",
+            median(cold, "second"), "ms", 150,
+            note="a second kernel of its process",
+        ),
+        Figure(
+            "first launch in a new process, empty cache",
+            median(cold, "open", "first"), "ms",
+            note="the device is opened too",
+        ),
+        Figure(
+            "from the disk cache: the same, new process, import excluded",
+            median(cached, "first"), "ms", 5,
+        ),
+        Figure("and opening the device", median(cached, "open"), "ms"),
+    ]  # fmt: skip
+
+
+def _first_launch(cache: str) -> dict[str, float]:
+    environment = os.environ | {"IRIS_CACHE_DIR": cache}
+    command = [sys.executable, "-m", "benchmarks.first_launch"]
+    done = subprocess.run(
+        command, env=environment, cwd=REPOSITORY, check=True, capture_output=True, text=True
+    )
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def _imports(processes: int) -> list[Figure]:
+    def median(module: str) -> float:
+        text = (
+            f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+        )
+        runs = [
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", text],
+                    cwd=REPOSITORY,
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                ).stdout
+            )
+            for _ in range(processes)
+        ]
+        return statistics.median(runs) * 1e3
+
+    ours = median("metal_runtime")
+    return [Figure("import metal_runtime", ours, "ms", 150, note=f"numpy {median('numpy'):.0f} ms")]

@@ -1,0 +1,136 @@
+"""`iris demo`: nothing enters but the terminal's width, a page that shows what iris does leaves."""
+
+from __future__ import annotations
+
+import inspect
+import statistics
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from metal_runtime.cli.console import progress, stdout
+from metal_runtime.errors import InternalError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.console import Console, RenderableType
+
+COLUMNS, ROWS = 76, 21
+SCALE = 20  # pixels a column; a character holds two pixels, one above the other
+TOLERATED = 0.005
+"""The share of points whose number of turns may differ from NumPy's: a fused multiply-add rounds once
+where NumPy rounds twice, and next to the boundary that decides in which turn a point leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the demonstration has measured; times in seconds."""
+
+    turns: np.ndarray
+    differing: float
+    first: float
+    warm: float
+    numpy: float
+
+
+def demo() -> None:
+    """Compile and run a Python kernel, show its MSL, check it against NumPy."""
+    console = stdout()
+    _introduce(console)
+    outcome = _run()
+    _draw(console, outcome)
+    _report(console, outcome)
+    if outcome.differing > TOLERATED:
+        raise InternalError(f"{outcome.differing:.2%} of the demo's points differ from NumPy's")
+
+
+def _introduce(console: Console) -> None:
+    from rich.syntax import Syntax
+
+    from metal_runtime.cli.demo_kernel import mandelbrot
+
+    python = textwrap.dedent(inspect.getsource(mandelbrot.func))
+    _section(console, "A kernel in Python", Syntax(python, "python", **_THEME))
+    msl = mandelbrot.msl_source
+    _section(console, "The same in Metal Shading Language", Syntax(msl, "c++", **_THEME))
+
+
+_THEME = {"theme": "ansi_dark", "background_color": "default", "word_wrap": True}
+
+
+def _section(console: Console, title: str, body: RenderableType) -> None:
+    from rich.padding import Padding
+    from rich.rule import Rule
+
+    console.print(Rule(f"[bold]{title}", align="left", style="bright_black"))
+    console.print(Padding(body, (0, 1)))
+
+
+def _run() -> Outcome:
+    import numpy as np
+
+    from metal_runtime import api
+    from metal_runtime.cli.demo_kernel import mandelbrot, numpy_mandelbrot
+
+    width, height = COLUMNS * SCALE, 2 * ROWS * SCALE
+    window = (-2.2, 1.13, 2.26 / height)
+    turns = api.asarray(np.full((height, width), -1, np.int32))
+
+    def launch() -> None:
+        mandelbrot(turns, width, height, *window, threads=(width, height))
+        api.synchronize()
+
+    with progress("compiling and running the kernel"):
+        first = _seconds(launch)
+        warm = statistics.median(_seconds(launch) for _ in range(7))
+        ours = api.to_numpy(turns)
+    with progress("NumPy does the same"):
+        begin = time.perf_counter()
+        expected = numpy_mandelbrot(width, height, *window)
+        numpy_time = time.perf_counter() - begin
+    return Outcome(ours, float(np.mean(ours != expected)), first, warm, numpy_time)
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def _draw(console: Console, outcome: Outcome) -> None:
+    from metal_runtime.cli.demo_kernel import LIMIT
+    from metal_runtime.cli.picture import draw
+
+    height, width = outcome.turns.shape
+    title = f"Run on {width} x {height} points"
+    _section(console, title, draw(outcome.turns / LIMIT, COLUMNS, ROWS, console))
+
+
+def _report(console: Console, outcome: Outcome) -> None:
+    from rich.table import Table
+
+    from metal_runtime.runtime.session import get_session
+
+    points = outcome.turns.size
+    table = Table(box=None, pad_edge=False, header_style="bright_black")
+    table.add_column("")
+    table.add_column("time", justify="right")
+    table.add_column("million points/s", justify="right")
+    device = get_session().device.traits
+    for name, seconds in (
+        (f"iris on {device.name}", outcome.warm),
+        ("NumPy, float32", outcome.numpy),
+    ):
+        table.add_row(name, f"{seconds * 1e3:.1f} ms", f"{points / seconds / 1e6:.0f}")
+    _section(console, "Checked against NumPy", table)
+    same = 1 - outcome.differing
+    verdict = "[green]✓[/]" if outcome.differing <= TOLERATED else "[red]✗[/]"
+    if console.options.ascii_only:
+        verdict = "ok" if outcome.differing <= TOLERATED else "WRONG"
+    console.print(
+        f"\n {verdict} {same:.3%} of the points leave in the same turn as NumPy's; "
+        f"[bold]{outcome.numpy / outcome.warm:.0f}x[/] NumPy's speed."
+        f"\n   The first launch, which compiles, took {outcome.first * 1e3:.0f} ms."
+    )
