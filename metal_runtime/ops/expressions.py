@@ -1,0 +1,186 @@
+"""IR expressions in, an IR expression out: what the operators that are not one IR operator mean.
+
+Every builder takes operands already converted to the dtype that its rule in ops/rules.py says. Those
+that are exact in their tails avoid differences of nearly equal numbers and overflow on the way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from metal_runtime.dtype import DType
+from metal_runtime.errors import InternalError
+from metal_runtime.ir.nodes import Apply, Cast, Constant, Expr, Select
+from metal_runtime.ir.operators import OPERATORS
+from metal_runtime.msl_types import ValueType, element_of
+
+Builder = Callable[..., Expr]
+"""(operand expressions) -> expression."""
+
+
+def type_of(expr: Expr) -> ValueType:
+    """The type of an expression that has a value; a call of a void function is none."""
+    if isinstance(expr.type, ValueType):
+        return expr.type
+    raise InternalError(f"a void expression stands as an operand: {expr}")
+
+
+def _dtype(expr: Expr) -> DType:
+    return element_of(type_of(expr))
+
+
+def apply(name: str, *args: Expr) -> Apply:
+    """An operator of the IR's table on operands whose types it takes."""
+    operator = OPERATORS[name]
+    return Apply(operator, args, operator.result_type([type_of(a) for a in args]))
+
+
+def ir(name: str) -> Builder:
+    """The builder of an operator that is one operator of the IR."""
+    return lambda *args: apply(name, *args)
+
+
+def select(condition: Expr, then: Expr, orelse: Expr) -> Select:
+    """``condition ? then : orelse``."""
+    return Select(condition, then, orelse, type_of(then))
+
+
+def constant(value: bool | int | float, like: Expr) -> Constant:
+    """A number in the dtype of another expression, rounded to it."""
+    dtype = _dtype(like)
+    if not dtype.is_float:
+        return Constant(int(value), dtype)
+    return Constant(float(dtype.numpy_dtype.type(value)), dtype)
+
+
+def convert(value: Expr, dtype: DType) -> Expr:
+    """The value in another dtype; to bool it is ``value != 0``."""
+    if value.type is dtype:
+        return value
+    if dtype is DType.BOOL:
+        return apply("ne", value, constant(0, value))
+    return Cast(value, dtype)
+
+
+def _is(expr: Expr, dtype: DType) -> bool:
+    return _dtype(expr) is dtype
+
+
+# --- arithmetic ----------------------------------------------------------------------------------
+
+
+def power(a: Expr, b: Expr) -> Expr:
+    return apply("pow" if _dtype(a).is_float else "ipow", a, b)
+
+
+def square(a: Expr) -> Expr:
+    return apply("mul", a, a)
+
+
+def negative(a: Expr) -> Expr:
+    if _dtype(a).is_signed:
+        return apply("neg", a)
+    return apply("sub", constant(0, a), a)
+
+
+def sign(a: Expr) -> Expr:
+    if _dtype(a).is_signed:
+        return apply("sign", a)
+    return apply("min", a, constant(1, a))
+
+
+def least(a: Expr, b: Expr) -> Expr:
+    return apply("bit_and" if _is(a, DType.BOOL) else "min", a, b)
+
+
+def greatest(a: Expr, b: Expr) -> Expr:
+    return apply("bit_or" if _is(a, DType.BOOL) else "max", a, b)
+
+
+def minimum(a: Expr, b: Expr) -> Expr:
+    if not _dtype(a).is_float:
+        return least(a, b)
+    # A NaN in b fails the comparison and is taken.
+    return select(apply("isnan", a), a, select(apply("lt", a, b), a, b))
+
+
+def maximum(a: Expr, b: Expr) -> Expr:
+    if not _dtype(a).is_float:
+        return greatest(a, b)
+    return select(apply("isnan", a), a, select(apply("gt", a, b), a, b))
+
+
+def clamp(x: Expr, low: Expr, high: Expr) -> Expr:
+    if not _dtype(x).is_float:
+        return apply("clamp", x, low, high)
+    return minimum(maximum(x, low), high)
+
+
+# --- activations ---------------------------------------------------------------------------------
+
+
+def relu(a: Expr) -> Expr:
+    return select(apply("lt", a, constant(0, a)), constant(0, a), a)
+
+
+def _exp_of_minus_abs(a: Expr) -> Expr:
+    return apply("exp", apply("neg", apply("abs", a)))  # in 0 … 1: it cannot overflow
+
+
+def _one_plus(a: Expr) -> Expr:
+    return apply("add", constant(1, a), a)
+
+
+def sigmoid(a: Expr) -> Expr:
+    decay = _exp_of_minus_abs(a)
+    positive = apply("ge", a, constant(0, a))
+    return apply("div", select(positive, constant(1, a), decay), _one_plus(decay))
+
+
+def silu(a: Expr) -> Expr:
+    decay = _exp_of_minus_abs(a)
+    # Of -infinity the limit is -0, not -infinity * 0: exp(-1000) is 0 already.
+    bounded = apply("max", a, constant(-1000, a))
+    weighted = select(apply("ge", a, constant(0, a)), a, apply("mul", bounded, decay))
+    return apply("div", weighted, _one_plus(decay))
+
+
+def gelu(a: Expr) -> Expr:
+    # 1 + erf(x) is erfc(-x), which keeps its digits where erf is near -1; erfc(1000) is 0 already.
+    bounded = apply("max", a, constant(-1000, a))
+    tail = apply("erfc", apply("mul", a, constant(-math.sqrt(0.5), a)))
+    return apply("mul", apply("mul", constant(0.5, a), bounded), tail)
+
+
+def softplus(a: Expr) -> Expr:
+    return apply(
+        "add", apply("max", a, constant(0, a)), apply("log1p", _exp_of_minus_abs(a))
+    )  # a NaN comes back through log1p
+
+
+# --- rounding, comparison, bits, choice ----------------------------------------------------------
+
+
+def rounding(name: str) -> Builder:
+    """A rounding of floats that leaves integers alone."""
+    return lambda a: apply(name, a) if _dtype(a).is_float else a
+
+
+def ordering(name: str) -> Builder:
+    """An order that takes bool too, with False < True."""
+
+    def build(a: Expr, b: Expr) -> Expr:
+        if _is(a, DType.BOOL):
+            a, b = Cast(a, DType.UINT8), Cast(b, DType.UINT8)
+        return apply(name, a, b)
+
+    return build
+
+
+def invert(a: Expr) -> Expr:
+    return apply("logical_not" if _is(a, DType.BOOL) else "bit_not", a)
+
+
+def where(condition: Expr, then: Expr, orelse: Expr) -> Expr:
+    return select(condition, then, orelse)
