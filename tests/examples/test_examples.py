@@ -1,0 +1,32 @@
+"""Every example runs as a program of its own and says that its result is NumPy's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+NAMES = {
+    "add_3d", "black_scholes", "convolution_2d", "mandelbrot", "matmul", "nbody", "raw_msl", "vector_add",
+}  # fmt: skip
+
+
+def test_every_example_is_run() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == NAMES
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_example(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert f"{name}: " in done.stdout
+    assert "NumPy" in done.stdout
