@@ -8,8 +8,14 @@
 #error "the metal_stdlib of iris needs clang in C++17 mode"
 #endif
 
-// Inlined always: a call would stop the loop over the threads from being vectorised.
+// Inlined always: a call would stop the loop over the threads from being vectorised. On x86-64 also
+// regcall: the System V convention hands a float4 over as two halves, and these halves stay in the
+// code after inlining and stop vectorisation; regcall hands it over as four floats.
+#if defined(__x86_64__)
+#define IRIS_FN inline __attribute__((always_inline, regcall))
+#else
 #define IRIS_FN inline __attribute__((always_inline))
+#endif
 
 typedef unsigned char uchar;
 typedef unsigned short ushort;

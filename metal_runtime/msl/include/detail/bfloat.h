@@ -5,30 +5,30 @@
 struct bfloat {
   bfloat() = default;
 
-  constexpr bfloat(float value) : __bits(__round(value)) {}
+  IRIS_FN constexpr bfloat(float value) : __bits(__round(value)) {}
   template <typename T, typename = metal::__impl::enable_if_t<__is_integral(T)>>
-  constexpr bfloat(T value) : __bits(__round(__round_integer(value))) {}
+  IRIS_FN constexpr bfloat(T value) : __bits(__round(__round_integer(value))) {}
   // half and bfloat convert only when it is written out.
-  constexpr explicit bfloat(half value) : __bits(__round(float(value))) {}
+  IRIS_FN constexpr explicit bfloat(half value) : __bits(__round(float(value))) {}
 
-  constexpr operator float() const { return __builtin_bit_cast(float, uint(__bits) << 16); }
+  IRIS_FN constexpr operator float() const { return __builtin_bit_cast(float, uint(__bits) << 16); }
 
   template <typename T>
-  constexpr bfloat& operator+=(T b) { return *this = bfloat(float(*this) + float(b)); }
+  IRIS_FN constexpr bfloat& operator+=(T b) { return *this = bfloat(float(*this) + float(b)); }
   template <typename T>
-  constexpr bfloat& operator-=(T b) { return *this = bfloat(float(*this) - float(b)); }
+  IRIS_FN constexpr bfloat& operator-=(T b) { return *this = bfloat(float(*this) - float(b)); }
   template <typename T>
-  constexpr bfloat& operator*=(T b) { return *this = bfloat(float(*this) * float(b)); }
+  IRIS_FN constexpr bfloat& operator*=(T b) { return *this = bfloat(float(*this) * float(b)); }
   template <typename T>
-  constexpr bfloat& operator/=(T b) { return *this = bfloat(float(*this) / float(b)); }
-  constexpr bfloat& operator++() { return *this += 1.0f; }
-  constexpr bfloat& operator--() { return *this -= 1.0f; }
-  constexpr bfloat operator++(int) {
+  IRIS_FN constexpr bfloat& operator/=(T b) { return *this = bfloat(float(*this) / float(b)); }
+  IRIS_FN constexpr bfloat& operator++() { return *this += 1.0f; }
+  IRIS_FN constexpr bfloat& operator--() { return *this -= 1.0f; }
+  IRIS_FN constexpr bfloat operator++(int) {
     bfloat old = *this;
     *this += 1.0f;
     return old;
   }
-  constexpr bfloat operator--(int) {
+  IRIS_FN constexpr bfloat operator--(int) {
     bfloat old = *this;
     *this -= 1.0f;
     return old;

@@ -7,31 +7,31 @@
 
 // IRIS_GET(names, arguments): a swizzle that can be read. Each letter comes as a pair of namings.
 #define IRIS_GET2(a, A, b, B)                                            \
-  constexpr vec<T, 2> __get_##a##b() const { return vec<T, 2>(a, b); }   \
+  IRIS_FN constexpr vec<T, 2> __get_##a##b() const { return vec<T, 2>(a, b); }   \
   __declspec(property(get = __get_##a##b)) vec<T, 2> a##b, A##B;
 #define IRIS_GET3(a, A, b, B, c, C)                                                  \
-  constexpr vec<T, 3> __get_##a##b##c() const { return vec<T, 3>(a, b, c); }         \
+  IRIS_FN constexpr vec<T, 3> __get_##a##b##c() const { return vec<T, 3>(a, b, c); }         \
   __declspec(property(get = __get_##a##b##c)) vec<T, 3> a##b##c, A##B##C;
 #define IRIS_GET4(a, A, b, B, c, C, d, D)                                            \
-  constexpr vec<T, 4> __get_##a##b##c##d() const { return vec<T, 4>(a, b, c, d); }   \
+  IRIS_FN constexpr vec<T, 4> __get_##a##b##c##d() const { return vec<T, 4>(a, b, c, d); }   \
   __declspec(property(get = __get_##a##b##c##d)) vec<T, 4> a##b##c##d, A##B##C##D;
 
 // IRIS_PUT(names): the same, and it can be assigned to, because no component stands in it twice.
 #define IRIS_PUT1(a, A)                                 \
-  constexpr T __get_##a() const { return a; }           \
-  constexpr void __put_##a(T v) { a = v; }              \
+  IRIS_FN constexpr T __get_##a() const { return a; }           \
+  IRIS_FN constexpr void __put_##a(T v) { a = v; }              \
   __declspec(property(get = __get_##a, put = __put_##a)) T A;
 #define IRIS_PUT2(a, A, b, B)                                            \
-  constexpr vec<T, 2> __get_##a##b() const { return vec<T, 2>(a, b); }   \
-  constexpr void __put_##a##b(vec<T, 2> v) { a = v.x, b = v.y; }         \
+  IRIS_FN constexpr vec<T, 2> __get_##a##b() const { return vec<T, 2>(a, b); }   \
+  IRIS_FN constexpr void __put_##a##b(vec<T, 2> v) { a = v.x, b = v.y; }         \
   __declspec(property(get = __get_##a##b, put = __put_##a##b)) vec<T, 2> a##b, A##B;
 #define IRIS_PUT3(a, A, b, B, c, C)                                                  \
-  constexpr vec<T, 3> __get_##a##b##c() const { return vec<T, 3>(a, b, c); }         \
-  constexpr void __put_##a##b##c(vec<T, 3> v) { a = v.x, b = v.y, c = v.z; }         \
+  IRIS_FN constexpr vec<T, 3> __get_##a##b##c() const { return vec<T, 3>(a, b, c); }         \
+  IRIS_FN constexpr void __put_##a##b##c(vec<T, 3> v) { a = v.x, b = v.y, c = v.z; }         \
   __declspec(property(get = __get_##a##b##c, put = __put_##a##b##c)) vec<T, 3> a##b##c, A##B##C;
 #define IRIS_PUT4(a, A, b, B, c, C, d, D)                                            \
-  constexpr vec<T, 4> __get_##a##b##c##d() const { return vec<T, 4>(a, b, c, d); }   \
-  constexpr void __put_##a##b##c##d(vec<T, 4> v) { a = v.x, b = v.y, c = v.z, d = v.w; } \
+  IRIS_FN constexpr vec<T, 4> __get_##a##b##c##d() const { return vec<T, 4>(a, b, c, d); }   \
+  IRIS_FN constexpr void __put_##a##b##c##d(vec<T, 4> v) { a = v.x, b = v.y, c = v.z, d = v.w; } \
   __declspec(property(get = __get_##a##b##c##d, put = __put_##a##b##c##d)) vec<T, 4> a##b##c##d, A##B##C##D;
 
 #include "swizzle_lists.h"

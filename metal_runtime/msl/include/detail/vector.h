@@ -58,32 +58,32 @@ struct alignas(sizeof(T) * __impl::room<N>) vec : __impl::components<T, N> {
 
   // One scalar for every component.
   template <typename U, __impl::enable_if_t<__impl::splats_implicitly<U, T>, int> = 0>
-  constexpr vec(U s) : __base(__splat(T(s))) {}
+  IRIS_FN constexpr vec(U s) : __base(__splat(T(s))) {}
   template <typename U, __impl::enable_if_t<__impl::splats_explicitly<U, T>, int> = 0>
-  constexpr explicit vec(U s) : __base(__splat(T(s))) {}
+  IRIS_FN constexpr explicit vec(U s) : __base(__splat(T(s))) {}
 
   // Another element type: written out only.
   template <typename U>
-  constexpr explicit vec(vec<U, N> v) : __base(__convert(v)) {}
+  IRIS_FN constexpr explicit vec(vec<U, N> v) : __base(__convert(v)) {}
   template <typename U>
-  constexpr explicit vec(packed_vec<U, N> v) : __base(__convert(v)) {}
-  constexpr vec(packed_vec<T, N> v) : __base(v) {}
+  IRIS_FN constexpr explicit vec(packed_vec<U, N> v) : __base(__convert(v)) {}
+  IRIS_FN constexpr vec(packed_vec<T, N> v) : __base(v) {}
 
   // Scalars and vectors that make up N components together.
-  constexpr vec(T a, T b) : __base{a, b} { static_assert(N == 2, "2 components given"); }
-  constexpr vec(T a, T b, T c) : __base{a, b, c} { static_assert(N == 3, "3 components given"); }
-  constexpr vec(T a, T b, T c, T d) : __base{a, b, c, d} { static_assert(N == 4, "4 components given"); }
-  constexpr vec(__v2 a, T b) : __base{a.x, a.y, b} { static_assert(N == 3, "3 components given"); }
-  constexpr vec(T a, __v2 b) : __base{a, b.x, b.y} { static_assert(N == 3, "3 components given"); }
-  constexpr vec(__v2 a, __v2 b) : __base{a.x, a.y, b.x, b.y} { static_assert(N == 4, "4 components given"); }
-  constexpr vec(__v3 a, T b) : __base{a.x, a.y, a.z, b} { static_assert(N == 4, "4 components given"); }
-  constexpr vec(T a, __v3 b) : __base{a, b.x, b.y, b.z} { static_assert(N == 4, "4 components given"); }
-  constexpr vec(__v2 a, T b, T c) : __base{a.x, a.y, b, c} { static_assert(N == 4, "4 components given"); }
-  constexpr vec(T a, __v2 b, T c) : __base{a, b.x, b.y, c} { static_assert(N == 4, "4 components given"); }
-  constexpr vec(T a, T b, __v2 c) : __base{a, b, c.x, c.y} { static_assert(N == 4, "4 components given"); }
+  IRIS_FN constexpr vec(T a, T b) : __base{a, b} { static_assert(N == 2, "2 components given"); }
+  IRIS_FN constexpr vec(T a, T b, T c) : __base{a, b, c} { static_assert(N == 3, "3 components given"); }
+  IRIS_FN constexpr vec(T a, T b, T c, T d) : __base{a, b, c, d} { static_assert(N == 4, "4 components given"); }
+  IRIS_FN constexpr vec(__v2 a, T b) : __base{a.x, a.y, b} { static_assert(N == 3, "3 components given"); }
+  IRIS_FN constexpr vec(T a, __v2 b) : __base{a, b.x, b.y} { static_assert(N == 3, "3 components given"); }
+  IRIS_FN constexpr vec(__v2 a, __v2 b) : __base{a.x, a.y, b.x, b.y} { static_assert(N == 4, "4 components given"); }
+  IRIS_FN constexpr vec(__v3 a, T b) : __base{a.x, a.y, a.z, b} { static_assert(N == 4, "4 components given"); }
+  IRIS_FN constexpr vec(T a, __v3 b) : __base{a, b.x, b.y, b.z} { static_assert(N == 4, "4 components given"); }
+  IRIS_FN constexpr vec(__v2 a, T b, T c) : __base{a.x, a.y, b, c} { static_assert(N == 4, "4 components given"); }
+  IRIS_FN constexpr vec(T a, __v2 b, T c) : __base{a, b.x, b.y, c} { static_assert(N == 4, "4 components given"); }
+  IRIS_FN constexpr vec(T a, T b, __v2 c) : __base{a, b, c.x, c.y} { static_assert(N == 4, "4 components given"); }
 
-  constexpr T& operator[](int i) { return (&this->x)[i]; }
-  constexpr const T& operator[](int i) const { return (&this->x)[i]; }
+  IRIS_FN constexpr T& operator[](int i) { return (&this->x)[i]; }
+  IRIS_FN constexpr const T& operator[](int i) const { return (&this->x)[i]; }
 
 #define IRIS_ARITHMETIC(op)                                                                    \
   friend IRIS_FN constexpr vec operator op(vec a, vec b) {                                     \
@@ -180,12 +180,12 @@ struct packed_vec : __impl::components<T, N> {
   using __vec = vec<T, N>;
 
   packed_vec() = default;
-  constexpr packed_vec(__vec v) : __impl::components<T, N>(v) {}
+  IRIS_FN constexpr packed_vec(__vec v) : __impl::components<T, N>(v) {}
   template <typename A, typename... B, __impl::enable_if_t<__is_constructible(__vec, A, B...), int> = 0>
-  constexpr explicit packed_vec(A a, B... b) : packed_vec(__vec(a, b...)) {}
+  IRIS_FN constexpr explicit packed_vec(A a, B... b) : packed_vec(__vec(a, b...)) {}
 
-  constexpr T& operator[](int i) { return (&this->x)[i]; }
-  constexpr const T& operator[](int i) const { return (&this->x)[i]; }
+  IRIS_FN constexpr T& operator[](int i) { return (&this->x)[i]; }
+  IRIS_FN constexpr const T& operator[](int i) const { return (&this->x)[i]; }
 };
 
 #define IRIS_PACKED(op)                                                                        \
