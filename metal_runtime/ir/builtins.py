@@ -1,0 +1,20 @@
+"""The thread and grid indices that a kernel can read: the attribute's name in, its type out."""
+
+from __future__ import annotations
+
+from metal_runtime.dtype import DType
+from metal_runtime.msl_types import ValueType, Vector
+
+UINT3 = Vector(DType.UINT32, 3)
+
+BUILTINS: dict[str, ValueType] = {
+    "thread_position_in_grid": UINT3,
+    "thread_position_in_threadgroup": UINT3,
+    "threadgroup_position_in_grid": UINT3,
+    "threads_per_grid": UINT3,
+    "threads_per_threadgroup": UINT3,
+    "threadgroups_per_grid": UINT3,
+    "dispatch_threads_per_threadgroup": UINT3,
+    "thread_index_in_threadgroup": DType.UINT32,
+}
+"""MSL section 5.2.3.6, less what concerns simdgroups."""

@@ -1,0 +1,372 @@
+"""The meaning of the IR in NumPy: a kernel, a grid and arguments in; the arrays written in place.
+
+All threads of the grid run side by side, as lanes of arrays; a mask says which lanes execute. This
+is the oracle that every backend and every pass is compared with: it is simple above all.
+
+What MSL leaves open is settled here: signed integers wrap; a float out of an integer's range
+converts to the nearest value of that integer, NaN to 0 (on a device it is any value); of two lanes
+that store to one element the later lane wins. Vectors of 3 leave the padding of an element as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from metal_runtime.device.launch_config import Extent
+from metal_runtime.dtype import DType
+from metal_runtime.errors import KernelFault, LaunchError
+from metal_runtime.ir.nodes import (
+    Address,
+    Apply,
+    Assign,
+    Block,
+    Break,
+    Builtin,
+    Call,
+    Cast,
+    Component,
+    Constant,
+    Construct,
+    Continue,
+    Declare,
+    Evaluate,
+    Expr,
+    For,
+    Function,
+    If,
+    Kernel,
+    Load,
+    Place,
+    Read,
+    Return,
+    Select,
+    Stmt,
+    Swizzle,
+    While,
+)
+from metal_runtime.msl_types import Pointer, ValueType, Vector, element_of, numpy_storage, type_name
+
+Array = Any  # np.ndarray: (lanes,) for a scalar, (lanes, width) for a vector
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+MAX_TURNS = 1_000_000
+"""After so many turns a loop is taken to be endless."""
+
+
+def interpret(
+    kernel: Kernel,
+    grid: Extent,
+    arguments: Mapping[str, Any],
+    threadgroup: Extent | None = None,
+) -> None:
+    """Runs ``kernel`` on every thread of ``grid``; writes into the arrays of ``arguments``.
+
+    Args:
+        arguments: by parameter name: a C-contiguous array of the element's dtype for a pointer (a
+            vector element takes a last axis, or its components in a row; 4 for a vector of 3), a
+            scalar or a sequence of components for a value.
+        threadgroup: threads per threadgroup; all of a row of the grid, up to 256, by default.
+
+    Raises:
+        KernelFault: a division of an integer by zero, an index out of range, an endless loop.
+        LaunchError: arguments that do not fit the parameters.
+    """
+    lanes = _builtins(grid, threadgroup or (max(1, min(grid[0], 256)), 1, 1))
+    machine = _Machine(kernel, lanes)
+    frame = _Frame(machine.count)
+    for param in kernel.params:
+        if param.name not in arguments:
+            raise LaunchError("is missing", kernel=kernel.name, parameter=param.name)
+        given = arguments[param.name]
+        if isinstance(param.type, Pointer):
+            frame.pointers[param.name] = _storage(kernel, param.name, param.type, given)
+        else:
+            dtype, width = element_of(param.type).numpy_dtype, _trailing(param.type)
+            value = np.asarray(given, dtype)
+            frame.variables[param.name] = np.broadcast_to(value, (machine.count, *width))
+    with np.errstate(all="ignore"):
+        machine.execute(kernel.body, np.ones(machine.count, bool), frame)
+
+
+def _storage(kernel: Kernel, name: str, pointer: Pointer, given: Any) -> Array:
+    """The elements of a pointer as rows, sharing memory with what was given."""
+    dtype, shape = numpy_storage(pointer.element)
+    ok = isinstance(given, np.ndarray) and given.flags.c_contiguous and given.dtype == dtype
+    if not ok or given.size % (shape[0] if shape else 1):
+        message = f"expected a contiguous array of {dtype} for {type_name(pointer)}"
+        raise LaunchError(message, kernel=kernel.name, parameter=name)
+    return given.reshape(-1, *shape)
+
+
+def _trailing(type_: ValueType) -> tuple[int, ...]:
+    return (type_.width,) if isinstance(type_, Vector) else ()
+
+
+def _builtins(grid: Extent, threadgroup: Extent) -> dict[str, Array]:
+    """Every thread and grid index, for all lanes; x varies fastest."""
+    z, y, x = np.indices(grid[::-1], dtype=np.uint32).reshape(3, -1)
+    position = np.stack([x, y, z], axis=-1)
+    size, extent = np.array(threadgroup, np.uint32), np.array(grid, np.uint32)
+    group = position // size
+    local = position % size
+    # The last threadgroup of an axis is smaller when the grid is no multiple of it.
+    actual = np.minimum(size, extent - group * size)
+    strides = np.stack([np.ones_like(x), actual[:, 0], actual[:, 0] * actual[:, 1]], axis=-1)
+
+    def everywhere(value: Array) -> Array:
+        return np.broadcast_to(value, position.shape)
+
+    return {
+        "thread_position_in_grid": position,
+        "thread_position_in_threadgroup": local,
+        "threadgroup_position_in_grid": group,
+        "threads_per_grid": everywhere(extent),
+        "threads_per_threadgroup": actual,
+        "threadgroups_per_grid": everywhere(-(-extent.astype(np.int64) // size).astype(np.uint32)),
+        "dispatch_threads_per_threadgroup": everywhere(size),
+        "thread_index_in_threadgroup": np.sum(local * strides, axis=-1, dtype=np.uint32),
+    }
+
+
+class _Frame:
+    """One call of a function, for all lanes."""
+
+    def __init__(self, count: int) -> None:
+        self.variables: dict[str, Array] = {}
+        self.pointers: dict[str, Array] = {}
+        self.returned: Mask = np.zeros(count, bool)
+        self.result: Array = None
+        self.broken: list[Mask] = []
+        """For each loop around, innermost last: the lanes that left it by a break."""
+
+
+class _Machine:
+    def __init__(self, kernel: Kernel, builtins: dict[str, Array]) -> None:
+        self.kernel = kernel
+        self.functions: dict[str, Function] = {f.name: f for f in kernel.functions}
+        self.builtins = builtins
+        self.count = len(builtins["thread_index_in_threadgroup"])
+
+    def fault(self, message: str, wrong: Mask, parameter: str | None = None) -> None:
+        """Raises KernelFault naming the first lane of ``wrong``, if there is one."""
+        if wrong.any():
+            x, y, z = self.builtins["thread_position_in_grid"][int(np.argmax(wrong))]
+            text = f"{message} in thread ({x}, {y}, {z})"
+            raise KernelFault(text, kernel=self.kernel.name, parameter=parameter)
+
+    # --- statements ---
+
+    def execute(self, block: Block, mask: Mask, frame: _Frame) -> Mask:
+        """Runs a block in the lanes of ``mask``; returns the lanes that reach its end."""
+        for statement in block:
+            if not mask.any():
+                break
+            mask = self.step(statement, mask, frame)
+        return mask
+
+    def step(self, node: Stmt, mask: Mask, frame: _Frame) -> Mask:
+        nobody = np.zeros_like(mask)
+        match node:
+            case Declare(name, type_, value):
+                empty = np.zeros((self.count, *_trailing(type_)), element_of(type_).numpy_dtype)
+                frame.variables[name] = empty
+                if value is not None:
+                    frame.variables[name] = self.evaluate(value, mask, frame)
+            case Assign(place, value):
+                self.assign(place, self.evaluate(value, mask, frame), mask, frame)
+            case If():
+                chosen = self.evaluate(node.condition, mask, frame)
+                then = self.execute(node.then, mask & chosen, frame)
+                return then | self.execute(node.orelse, mask & ~chosen, frame)
+            case While() | For():
+                return self.loop(node, mask, frame)
+            case Break():
+                frame.broken[-1] |= mask
+                return nobody
+            case Continue():
+                return nobody
+            case Return(value):
+                if value is not None:
+                    frame.result = _blend(mask, self.evaluate(value, mask, frame), frame.result)
+                frame.returned |= mask
+                return nobody
+            case Evaluate(call):
+                self.call(call, mask, frame)
+        return mask
+
+    def loop(self, node: While | For, mask: Mask, frame: _Frame) -> Mask:
+        frame.broken.append(np.zeros_like(mask))
+        running = mask
+        if isinstance(node, For):
+            start, step, turns = self.range(node, mask, frame)
+        turn = 0
+        while True:
+            running = running & ~frame.broken[-1] & ~frame.returned
+            if isinstance(node, For):
+                running = running & (turn < turns)
+                frame.variables[node.name] = (start + turn * step).astype(node.type.numpy_dtype)
+            elif running.any():
+                running = running & self.evaluate(node.condition, running, frame)
+            if not running.any():
+                break
+            turn += 1
+            if turn > MAX_TURNS:
+                self.fault(f"a loop went on for more than {MAX_TURNS} turns", running)
+            self.execute(node.body, running, frame)
+        frame.broken.pop()
+        return mask & ~frame.returned
+
+    def range(self, node: For, mask: Mask, frame: _Frame) -> tuple[Array, Array, Array]:
+        """Start, step and number of turns of Python's range, in every lane."""
+        exact = np.int64 if node.type.bits < 64 else object
+        bounds = (node.start, node.stop, node.step)
+        start, stop, step = (self.evaluate(e, mask, frame).astype(exact) for e in bounds)
+        self.fault("range() with a step of 0", mask & (step == 0))
+        step = np.where(mask, step, 1)
+        turns = -((start - stop) // step)
+        return start, step, turns
+
+    def assign(self, place: Place, value: Array, mask: Mask, frame: _Frame) -> None:
+        """Stores the active lanes of ``value``, to chosen components where the place says so."""
+        chosen: Array = None  # (lanes, k): which components of the root
+        while isinstance(place, Swizzle | Component):
+            here = self.components(place, mask, frame)
+            chosen = here if chosen is None else np.take_along_axis(here, chosen, axis=1)
+            place = place.value  # type: ignore[assignment]
+        if isinstance(place, Read):
+            target, rows = frame.variables[place.name].copy(), np.arange(self.count)
+            frame.variables[place.name] = target
+        else:
+            assert isinstance(place, Load)
+            target, rows = frame.pointers[place.pointer], self.index(place, mask, frame)
+        rows, value = rows[mask], value[mask]
+        if chosen is not None:
+            target[rows[:, None], chosen[mask]] = value.reshape(len(rows), -1)
+        elif isinstance(place.type, Vector):
+            target[rows, : place.type.width] = value
+        else:
+            target[rows] = value
+
+    def components(self, place: Swizzle | Component, mask: Mask, frame: _Frame) -> Array:
+        """The component numbers that a place names, for every lane: (lanes, k)."""
+        if isinstance(place, Swizzle):
+            numbers = ["xyzw".index(c) for c in place.components]
+            return np.broadcast_to(np.array(numbers), (self.count, len(numbers)))
+        assert isinstance(place.value.type, Vector)
+        index = self.evaluate(place.index, mask, frame).astype(np.int64)
+        wrong = mask & ((index < 0) | (index >= place.value.type.width))
+        self.fault(f"component {_first(index, wrong)} of {type_name(place.value.type)}", wrong)
+        return np.where(mask, index, 0)[:, None]
+
+    def index(self, node: Load, mask: Mask, frame: _Frame) -> Array:
+        """The checked element numbers of a load or store; 0 in inactive lanes."""
+        index = self.evaluate(node.index, mask, frame)
+        length = len(frame.pointers[node.pointer])
+        wrong = mask & ((index < 0) | (index >= length))
+        message = f"index {_first(index, wrong)} is out of range for {length} elements"
+        self.fault(message, wrong, node.pointer)
+        return np.where(mask, index, 0).astype(np.int64)
+
+    # --- expressions ---
+
+    def evaluate(self, node: Expr, mask: Mask, frame: _Frame) -> Array:
+        """The value in every lane; meaningless in lanes outside ``mask``."""
+        match node:
+            case Constant(value, type_):
+                return np.full(self.count, value, type_.numpy_dtype)
+            case Read(name):
+                return frame.variables[name]
+            case Builtin(name):
+                return self.builtins[name]
+            case Apply():
+                return self.apply(node, mask, frame)
+            case Cast(value, type_):
+                return convert(self.evaluate(value, mask, frame), element_of(type_))
+            case Construct(args, type_):
+                parts = [self.evaluate(a, mask, frame) for a in args]
+                parts = [p[:, None] if p.ndim == 1 else p for p in parts]
+                whole = np.concatenate(parts, axis=1)
+                return np.broadcast_to(whole, (self.count, type_.width))
+            case Swizzle(value, components):
+                numbers = ["xyzw".index(c) for c in components]
+                vector = self.evaluate(value, mask, frame)
+                return vector[:, numbers[0] if len(numbers) == 1 else numbers]
+            case Component(value):
+                vector = self.evaluate(value, mask, frame)
+                return np.take_along_axis(vector, self.components(node, mask, frame), axis=1)[:, 0]
+            case Load():
+                return self.load(node, mask, frame)
+            case Select():
+                chosen = self.evaluate(node.condition, mask, frame)
+                then = self.evaluate(node.then, mask & chosen, frame)
+                return _blend(chosen, then, self.evaluate(node.orelse, mask & ~chosen, frame))
+            case Call():
+                return self.call(node, mask, frame)
+
+    def load(self, node: Load, mask: Mask, frame: _Frame) -> Array:
+        storage = frame.pointers[node.pointer]
+        value = np.zeros((self.count, *storage.shape[1:]), storage.dtype)
+        value[mask] = storage[self.index(node, mask, frame)[mask]]
+        return value[:, : node.type.width] if isinstance(node.type, Vector) else value
+
+    def apply(self, node: Apply, mask: Mask, frame: _Frame) -> Array:
+        operator = node.operator
+        if operator.lazy:
+            first = self.evaluate(node.args[0], mask, frame)
+            undecided = first if operator.name == "logical_and" else ~first
+            second = self.evaluate(node.args[1], mask & undecided, frame)
+            return np.where(undecided, second, first)
+        args = [self.evaluate(a, mask, frame) for a in node.args]
+        if operator.may_trap and not element_of(node.type).is_float:
+            zero = args[1] == 0
+            self.fault("integer division by zero", mask & _any_component(zero))
+            args[1] = np.where(zero, 1, args[1]).astype(args[1].dtype)
+        return np.asarray(operator.numpy(*args)).astype(element_of(node.type).numpy_dtype)
+
+    def call(self, node: Call, mask: Mask, frame: _Frame) -> Array:
+        function = self.functions[node.function]
+        inner = _Frame(self.count)
+        for param, argument in zip(function.params, node.args, strict=True):
+            if isinstance(argument, Address):
+                inner.pointers[param.name] = frame.pointers[argument.pointer]
+            else:
+                inner.variables[param.name] = self.evaluate(argument, mask, frame)
+        if isinstance(function.result, DType | Vector):
+            dtype = element_of(function.result).numpy_dtype
+            inner.result = np.zeros((self.count, *_trailing(function.result)), dtype)
+        if mask.any():
+            self.execute(function.body, mask, inner)
+        return inner.result
+
+
+def convert(value: Array, dtype: DType) -> Array:
+    """MSL's conversion of scalars or vectors, component by component."""
+    to = dtype.numpy_dtype
+    from_float = value.dtype.kind not in "biu"
+    if dtype is DType.BOOL:
+        return value != 0
+    if not from_float or dtype.is_float:
+        # By way of float, as C++ does for bfloat; exact for half, whose largest value is 65504.
+        return value.astype(np.float32).astype(to) if dtype is DType.BFLOAT16 else value.astype(to)
+    wide = np.trunc(value.astype(np.float64))
+    low, high = float(np.iinfo(to).min), float(np.iinfo(to).max)  # the latter may round up
+    inside = (wide > low) & (wide < high)
+    result = np.where(inside, wide, 0).astype(to)
+    result = np.where(wide <= low, np.iinfo(to).min, result)
+    return np.where(wide >= high, np.iinfo(to).max, result).astype(to)
+
+
+def _blend(mask: Mask, then: Array, orelse: Array) -> Array:
+    return np.where(mask[:, None] if then.ndim > 1 else mask, then, orelse)
+
+
+def _any_component(flags: Array) -> Mask:
+    result: Mask = flags.any(axis=1) if flags.ndim > 1 else flags
+    return result
+
+
+def _first(values: Array, wrong: Mask) -> int:
+    return int(values[int(np.argmax(wrong))]) if wrong.any() else 0
