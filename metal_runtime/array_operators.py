@@ -83,49 +83,49 @@ class ArrayOperators:
         return self._binary("pow", self, other, self)
 
     def __and__(self, other: Any) -> Self:
-        return self._binary("bit_and", self, other)
+        return self._binary("bitwise_and", self, other)
 
     def __rand__(self, other: Any) -> Self:
-        return self._binary("bit_and", other, self)
+        return self._binary("bitwise_and", other, self)
 
     def __iand__(self, other: Any) -> Self:
-        return self._binary("bit_and", self, other, self)
+        return self._binary("bitwise_and", self, other, self)
 
     def __or__(self, other: Any) -> Self:
-        return self._binary("bit_or", self, other)
+        return self._binary("bitwise_or", self, other)
 
     def __ror__(self, other: Any) -> Self:
-        return self._binary("bit_or", other, self)
+        return self._binary("bitwise_or", other, self)
 
     def __ior__(self, other: Any) -> Self:
-        return self._binary("bit_or", self, other, self)
+        return self._binary("bitwise_or", self, other, self)
 
     def __xor__(self, other: Any) -> Self:
-        return self._binary("bit_xor", self, other)
+        return self._binary("bitwise_xor", self, other)
 
     def __rxor__(self, other: Any) -> Self:
-        return self._binary("bit_xor", other, self)
+        return self._binary("bitwise_xor", other, self)
 
     def __ixor__(self, other: Any) -> Self:
-        return self._binary("bit_xor", self, other, self)
+        return self._binary("bitwise_xor", self, other, self)
 
     def __lshift__(self, other: Any) -> Self:
-        return self._binary("shl", self, other)
+        return self._binary("left_shift", self, other)
 
     def __rlshift__(self, other: Any) -> Self:
-        return self._binary("shl", other, self)
+        return self._binary("left_shift", other, self)
 
     def __ilshift__(self, other: Any) -> Self:
-        return self._binary("shl", self, other, self)
+        return self._binary("left_shift", self, other, self)
 
     def __rshift__(self, other: Any) -> Self:
-        return self._binary("shr", self, other)
+        return self._binary("right_shift", self, other)
 
     def __rrshift__(self, other: Any) -> Self:
-        return self._binary("shr", other, self)
+        return self._binary("right_shift", other, self)
 
     def __irshift__(self, other: Any) -> Self:
-        return self._binary("shr", self, other, self)
+        return self._binary("right_shift", self, other, self)
 
     def __eq__(self, other: Any) -> Self:  # type: ignore[override]
         return self._binary("eq", self, other)
@@ -152,7 +152,7 @@ class ArrayOperators:
         return self._unary("abs")
 
     def __invert__(self) -> Self:
-        return self._unary("bit_not")
+        return self._unary("bitwise_not")
 
     def exp(self) -> Self:
         return self._unary("exp")

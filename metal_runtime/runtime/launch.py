@@ -1,0 +1,147 @@
+"""A compiled kernel and the values of a call -> one checked launch on the session's stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from metal_runtime.device.launch_config import LaunchConfig
+from metal_runtime.device.protocol import Binding, Pipeline
+from metal_runtime.errors import LaunchError
+from metal_runtime.msl_types import Pointer
+from metal_runtime.program import Argument, ArgumentKind
+from metal_runtime.runtime.buffer_arguments import Uploads, fast_binding
+from metal_runtime.runtime.launch_shape import launch_config
+from metal_runtime.runtime.value_arguments import fast_pack
+
+if TYPE_CHECKING:
+    from metal_runtime.runtime.session import Session
+
+_CONFIGS_KEPT = 256  # launch shapes remembered a kernel
+
+
+class LaunchPlan:
+    """One kernel, ready to launch on one session: a packer for each parameter, launch shapes that were checked.
+
+    A call with open buffers of the right type and Python numbers takes the quick way; whatever it does
+    not recognise goes through the full checks, which either find it good or say what is wrong.
+    """
+
+    __slots__ = (
+        "_arguments",
+        "_configs",
+        "_launch",
+        "_packers",
+        "_traits",
+        "name",
+        "pipeline",
+        "session",
+    )
+
+    def __init__(self, name: str, pipeline: Pipeline, session: Session) -> None:
+        self.name = name
+        self.pipeline = pipeline
+        self.session = session
+        device = session.device
+        self._traits = device.traits
+        self._launch = device.stream.launch
+        self._arguments = pipeline.signature.arguments
+        self._packers = [_packer(argument, session) for argument in self._arguments]
+        self._configs: dict[Any, LaunchConfig] = {}
+
+    def launch(
+        self,
+        args: Sequence[Any],
+        grid: Any,
+        threadgroup: Any = None,
+        names: tuple[str, str] = ("grid", "block"),
+    ) -> None:
+        """Checks and launches; ``args`` by position. ``names`` is what the caller calls grid and threadgroup.
+
+        Raises:
+            LaunchError: something does not fit; names the kernel and the parameter.
+            KernelFault: the kernel failed while it ran, or one before it did.
+        """
+        if len(args) != len(self._packers):
+            raise wrong_count(self.name, self._arguments, len(args))
+        config = self._configs.get(grid) if threadgroup is None and grid.__class__ is int else None
+        if config is None:
+            config = self._config(grid, threadgroup, names)
+        bindings = [pack(value) for pack, value in zip(self._packers, args)]  # noqa: B905
+        if None in bindings:
+            self._launch_checked(config, args)
+        else:
+            self._launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
+
+    def _launch_checked(self, config: LaunchConfig, args: Sequence[Any]) -> None:
+        uploads = Uploads(self.name, self.session)
+        bindings: list[Binding] = []
+        for argument, pack, value in zip(self._arguments, self._packers, args, strict=True):
+            binding = pack(value)
+            bindings.append(uploads.bind(argument, value) if binding is None else binding)
+        self._launch(self.pipeline, config, bindings)
+        uploads.copy_back()
+
+    def _config(self, grid: Any, threadgroup: Any, names: tuple[str, str]) -> LaunchConfig:
+        config = launch_config(
+            self.name,
+            grid,
+            threadgroup,
+            traits=self._traits,
+            max_threads=self.pipeline.max_threads_per_threadgroup,
+            grid_name=names[0],
+            threadgroup_name=names[1],
+        )
+        if threadgroup is None and grid.__class__ is int:
+            if len(self._configs) >= _CONFIGS_KEPT:
+                self._configs.clear()
+            self._configs[grid] = config
+        return config
+
+
+def _packer(argument: Argument, session: Session) -> Callable[[Any], Binding | None]:
+    if argument.kind is ArgumentKind.VALUE:
+        return fast_pack(None if isinstance(argument.type, Pointer) else argument.type)
+    return fast_binding(argument, session)
+
+
+def arguments_by_name(
+    kernel: str, parameters: Sequence[str], args: Sequence[Any], named: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """Positional and keyword arguments in parameter order. Raises LaunchError as a call would raise TypeError."""
+    if len(args) > len(parameters):
+        raise LaunchError(
+            f"takes {_arguments(len(parameters))} ({', '.join(parameters)}), not {len(args)}",
+            kernel=kernel,
+        )
+    values = dict(zip(parameters, args, strict=False))
+    for name, value in named.items():
+        if name not in parameters:
+            raise LaunchError(
+                f"there is no parameter `{name}`",
+                kernel=kernel,
+                hint=f"its parameters are: {', '.join(parameters)}; the grid is given as threads=",
+            )
+        if name in values:
+            raise LaunchError(
+                "is given twice, by position and by name", kernel=kernel, parameter=name
+            )
+        values[name] = value
+    missing = [name for name in parameters if name not in values]
+    if missing:
+        raise LaunchError(
+            f"missing {_arguments(len(missing))}: {', '.join(missing)}",
+            kernel=kernel,
+            hint=f"call {kernel}({', '.join(parameters)}, threads=...)",
+        )
+    return tuple(values[name] for name in parameters)
+
+
+def wrong_count(kernel: str, arguments: Sequence[Argument], given: int) -> LaunchError:
+    """The error for a call with too few or too many values."""
+    names = ", ".join(argument.name for argument in arguments)
+    return LaunchError(f"takes {_arguments(len(arguments))} ({names}), not {given}", kernel=kernel)
+
+
+def _arguments(count: int) -> str:
+    return f"{count} argument{'' if count == 1 else 's'}"
