@@ -28,6 +28,7 @@ from metal_runtime.ir.nodes import (
     Read,
     Select,
     Swizzle,
+    value_type,
 )
 from metal_runtime.msl_types import (
     ValueType,
@@ -99,25 +100,26 @@ class ExpressionWriter:
 
     def exact(self, node: Expr) -> str:
         """For an argument of an overloaded function: exactly the type of the node."""
-        return self._of_type(self.write(node), node.type).text  # type: ignore[arg-type]
+        return self._of_type(self.write(node), value_type(node)).text
 
     def index(self, node: Expr) -> str:
         """Between brackets: any integer of the right value."""
         if isinstance(node, Cast) and _widens(node.value.type, node.type):
             return self.index(node.value)
-        return self._with_value(self.write(node), node.type).text  # type: ignore[arg-type]
+        return self._with_value(self.write(node), value_type(node)).text
 
     def condition(self, node: Expr) -> str:
         return self.write(node).text
 
     def compound_operand(self, node: Expr, operator: str) -> str:
         """The right side of ``+=`` and its like."""
-        if _is_repeated(node) and not is_narrow(element_of(node.type)) and operator in _REPEATS:  # type: ignore[arg-type]
-            return self.compound_operand(node.args[0], operator)  # type: ignore[union-attr]
+        repeated = _repeated(node) if operator in _REPEATS else None
+        if repeated is not None:
+            return self.compound_operand(repeated, operator)
         text = self.write(node)
         text = text.promoted or text
         if operator not in spelling.MODULAR:
-            text = self._with_value(text, node.type)  # type: ignore[arg-type]
+            text = self._with_value(text, value_type(node))
         return text.text
 
     def _of_type(self, text: Text, type_: ValueType) -> Text:
@@ -132,7 +134,7 @@ class ExpressionWriter:
         text = self.write(node)
         text = text.promoted or text
         if not modular:
-            text = self._with_value(text, node.type)  # type: ignore[arg-type]
+            text = self._with_value(text, value_type(node))
         loose = text.precedence < outer.precedence + right
         unclear = text.infix is not None and spelling.is_unclear(outer, text.infix)
         return f"({text.text})" if loose or unclear else text.text
@@ -199,8 +201,7 @@ class ExpressionWriter:
         return Text(text, spelling.PRIMARY, node.type)  # type: ignore[arg-type]
 
     def _cast(self, node: Cast) -> Text:
-        source, target = node.value.type, node.type
-        assert isinstance(source, ValueType)
+        source, target = value_type(node.value), node.type
         inner = self.write(node.value)
         if inner.exact and inner.type == target:
             return inner
@@ -228,7 +229,7 @@ class ExpressionWriter:
         if node.operator.name == "floordiv" and element_of(node.type).is_float:
             quotient = self._infix(node, Infix("/", spelling.MULTIPLY))
             return self._function(node, "floor", [quotient])
-        args = [self._of_type(self.write(a), a.type) for a in node.args]  # type: ignore[arg-type]
+        args = [self._of_type(self.write(a), value_type(a)) for a in node.args]
         if isinstance(spelled, HelperFunction):
             self._used.helpers.add((spelled.name, isinstance(node.args[0].type, Vector)))
             by_float = element_of(node.type) is DType.FLOAT16
@@ -237,8 +238,7 @@ class ExpressionWriter:
 
     def _function(self, node: Apply, name: str, args: list[Text], by_float: bool = False) -> Text:
         """A call of a library or helper function; through float where it has no version of the type."""
-        source = node.args[0].type
-        assert isinstance(source, ValueType)
+        source = value_type(node.args[0])
         if element_of(source) is DType.BFLOAT16 or by_float:
             float_name = type_name(with_element(source, DType.FLOAT32))
             inside = ", ".join(f"{float_name}({a.text})" for a in args)
@@ -265,7 +265,7 @@ class ExpressionWriter:
         text = self.write(node.args[0])
         text = text.promoted or text
         if not modular:
-            text = self._with_value(text, node.args[0].type)  # type: ignore[arg-type]
+            text = self._with_value(text, value_type(node.args[0]))
         tight = text.precedence >= spelling.UNARY and not text.text.startswith("-")
         inner = text.text if tight else f"({text.text})"
         type_, exact = self._c_result(node)
@@ -278,15 +278,13 @@ class ExpressionWriter:
         return DType.INT32, node.operator.name not in spelling.GROWING
 
     def shift_count(self, count: Expr, infix: Infix | None) -> str:
-        """A count within the width: C++ leaves others undefined, the IR takes them modulo the width."""
-        type_ = count.type
-        assert isinstance(type_, ValueType)
-        width = element_of(type_).bits
-        fixed = count.args[0] if isinstance(count, Construct) and len(count.args) == 1 else count
-        if isinstance(fixed, Constant) and 0 <= fixed.value < width:
+        """A count, taken modulo the width: MSL and the IR say so, C++ does so for vectors only."""
+        type_ = value_type(count)
+        bits = element_of(type_).bits
+        within = isinstance(count, Constant) and 0 <= count.value < bits
+        if not isinstance(type_, DType) or within:
             return self._operand(count, infix, right=True) if infix else self.value(count)
-        mask = Constant(width - 1, element_of(type_))
-        limit = mask if isinstance(type_, DType) else Construct((mask,), type_)
+        limit = Constant(bits - 1, type_)
         symbol = spelling.SPELLINGS["bit_and"]
         assert isinstance(symbol, Infix)
         left = self._operand(count, symbol, modular=True)
@@ -296,7 +294,7 @@ class ExpressionWriter:
 
 def spelling_of(node: Apply) -> Spelling:
     """How an operator is written for its argument types."""
-    name, element = node.operator.name, element_of(node.args[0].type)  # type: ignore[arg-type]
+    name, element = node.operator.name, element_of(value_type(node.args[0]))
     if element.is_integer:
         if name in ("floordiv", "mod") and not element.is_signed:
             return spelling.SPELLINGS["div" if name == "floordiv" else "rem"]
@@ -322,19 +320,20 @@ _REPEATS = frozenset({"add", "sub", "mul", "div"})
 def _unrepeated(node: Apply) -> tuple[Expr, Expr]:
     """The operands; a scalar beside a vector is left for MSL to repeat."""
     first, second = node.args
-    if node.operator.name not in _REPEATS or is_narrow(element_of(node.type)):
-        return first, second
-    if _is_repeated(second) and not _is_repeated(first):
-        return first, second.args[0]  # type: ignore[union-attr]
-    if _is_repeated(first) and not _is_repeated(second):
-        return first.args[0], second  # type: ignore[union-attr]
+    if node.operator.name in _REPEATS:
+        one, other = _repeated(first), _repeated(second)
+        if other is not None and one is None:
+            return first, other
+        if one is not None and other is None:
+            return one, second
     return first, second
 
 
-def _is_repeated(node: Expr) -> bool:
-    return (
-        isinstance(node, Construct) and len(node.args) == 1 and isinstance(node.args[0].type, DType)
-    )
+def _repeated(node: Expr) -> Expr | None:
+    """The scalar that fills a vector, of a type that MSL does not promote."""
+    if isinstance(node, Construct) and len(node.args) == 1 and not is_narrow(node.args[0].type):
+        return node.args[0]
+    return None
 
 
 def _primary_text(text: str, type_: ValueType) -> Text:

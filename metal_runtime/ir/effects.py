@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from metal_runtime.dtype import DType
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
@@ -54,10 +53,11 @@ class Effects:
 
     def may_trap(self, *nodes: Node) -> bool:
         """Whether evaluating expressions where the program does not may fail, or never end."""
-        return any(_may_trap(n) for n in walk(*nodes))
+        return any(traps(n) for n in walk(*nodes))
 
 
-def _may_trap(node: Node) -> bool:
+def traps(node: Node) -> bool:
+    """Whether the node itself, its operands aside, may fail or never end."""
     if isinstance(node, Apply) and node.operator.may_trap:
         divisor = node.args[1]
         # The least integer divided by -1 traps on some processors too.
@@ -84,11 +84,3 @@ def assigned_names(*nodes: Node) -> frozenset[str]:
 def owner_functions(kernel: Kernel) -> tuple[Kernel | Function, ...]:
     """Everything with a body: the functions, each before its callers, and the kernel last."""
     return (*kernel.functions, kernel)
-
-
-def is_literal(node: Node, *values: bool | int | float) -> bool:
-    """Whether the node is a constant, or a constant of one of these values (bool apart from numbers)."""
-    if not isinstance(node, Constant):
-        return False
-    same_kind = [v for v in values if isinstance(v, bool) is (node.type is DType.BOOL)]
-    return not values or any(node.value == v for v in same_kind)

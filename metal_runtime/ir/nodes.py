@@ -35,6 +35,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from metal_runtime.dtype import DType
+from metal_runtime.errors import InternalError
 from metal_runtime.ir.operators import Operator
 from metal_runtime.msl_types import VOID, Pointer, Type, ValueType, Vector, Void
 from metal_runtime.source import SourceSpan
@@ -52,8 +53,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Constant(Node):
+    """Equal to another of the same bits: 0.0 differs from -0.0, and NaN is equal to itself."""
+
     value: bool | int | float
     type: DType
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Constant):
+            return NotImplemented
+        return self.type is other.type and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash((repr(self.value), self.type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,13 @@ Expr = (
     | Call
 )
 Place = Read | Load | Swizzle | Component
+
+
+def value_type(node: Expr) -> ValueType:
+    """The type of an expression that stands for a value (that is: no call of a void function)."""
+    if isinstance(node.type, Void):
+        raise InternalError("a call of a function without a result stands for a value")
+    return node.type
 
 
 # --- statements ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError
 from metal_runtime.ir.builtins import BUILTINS
+from metal_runtime.ir.effects import owner_functions
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
@@ -39,6 +40,7 @@ from metal_runtime.ir.nodes import (
     Stmt,
     Swizzle,
     While,
+    value_type,
 )
 from metal_runtime.ir.operators import OPERATORS, OperatorTypeError
 from metal_runtime.ir.printer import print_node
@@ -89,7 +91,7 @@ def verify(kernel: Kernel) -> None:
     """
     program_names_are_unique(kernel)
     functions: dict[str, Function] = {}
-    for function in (*kernel.functions, kernel):
+    for function in owner_functions(kernel):
         if isinstance(function, Function) and function.result != VOID:
             every_path_returns(function)
         _verify_block(function.body, _outer_scope(function, functions))
@@ -116,7 +118,7 @@ def _fail(rule: str, node: Node, scope: Scope | None = None) -> NoReturn:
 
 def program_names_are_unique(kernel: Kernel) -> None:
     """The kernel and its functions have different names."""
-    names = [f.name for f in (*kernel.functions, kernel)]
+    names = [f.name for f in owner_functions(kernel)]
     if len(set(names)) != len(names):
         _fail("two functions have one name", kernel)
 
@@ -312,7 +314,7 @@ def operator_takes_arguments(node: Apply, scope: Scope) -> None:
     if OPERATORS.get(node.operator.name) is not node.operator:
         _fail("no row of the operator table", node, scope)
     try:
-        expected = node.operator.result_type([a.type for a in node.args])  # type: ignore[misc]
+        expected = node.operator.result_type([value_type(a) for a in node.args])
     except OperatorTypeError as error:
         _fail(f"{node.operator.name} {error}", node, scope)
     if expected != node.type:
@@ -321,19 +323,17 @@ def operator_takes_arguments(node: Apply, scope: Scope) -> None:
 
 def cast_keeps_width(node: Cast, scope: Scope) -> None:
     """A conversion changes the element type, not the number of components."""
-    if not isinstance(node.value.type, ValueType) or width_of(node.value.type) != width_of(
-        node.type
-    ):
+    if width_of(value_type(node.value)) != width_of(node.type):
         _fail("converts between different widths", node, scope)
 
 
 def construct_fills_vector(node: Construct, scope: Scope) -> None:
     """A vector is made of one scalar, or of as many components as it has."""
-    types = [a.type for a in node.args]
-    if any(not isinstance(t, ValueType) or element_of(t) is not node.type.element for t in types):
+    types = [value_type(a) for a in node.args]
+    if any(element_of(t) is not node.type.element for t in types):
         _fail("components of another type", node, scope)
-    repeated = len(types) == 1 and not isinstance(types[0], Vector)
-    if not repeated and sum(width_of(t) for t in types) != node.type.width:  # type: ignore[arg-type]
+    repeated = len(types) == 1 and isinstance(types[0], DType)
+    if not repeated and sum(map(width_of, types)) != node.type.width:
         _fail("the number of components differs", node, scope)
 
 
@@ -343,7 +343,7 @@ def swizzle_is_valid(node: Swizzle, scope: Scope) -> None:
     names = "xyzw"[: source.width] if isinstance(source, Vector) else ""
     if not node.components or any(c not in names for c in node.components):
         _fail("no such component", node, scope)
-    element, count = element_of(source), len(node.components)  # type: ignore[arg-type]
+    element, count = element_of(value_type(node.value)), len(node.components)
     if count > 4 or node.type != (element if count == 1 else Vector(element, count)):
         _fail("has another type", node, scope)
 

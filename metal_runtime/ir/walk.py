@@ -6,16 +6,20 @@ Children are found through the dataclass fields, so a new node needs no change h
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from metal_runtime.ir.nodes import Block, Component, Load, Node, Place, Read, Swizzle
 
+_FIELDS: dict[type[Node], tuple[str, ...]] = {}
 
-@functools.cache
+
 def _field_names(node_type: type[Node]) -> tuple[str, ...]:
-    return tuple(f.name for f in dataclasses.fields(node_type) if f.name != "span")
+    names = _FIELDS.get(node_type)
+    if names is None:
+        names = tuple(f.name for f in dataclasses.fields(node_type) if f.name != "span")
+        _FIELDS[node_type] = names
+    return names
 
 
 def children(node: Node) -> Iterator[Node]:

@@ -6,10 +6,19 @@ from collections.abc import Callable
 
 from metal_runtime.ir.nodes import Kernel
 from metal_runtime.ir.verify import verify
+from metal_runtime.passes.common_subexpressions import common_subexpressions
+from metal_runtime.passes.fold_constants import fold_constants
+from metal_runtime.passes.hoist_invariants import hoist_invariants
+from metal_runtime.passes.remove_dead_code import remove_dead_code
 
 Pass = Callable[[Kernel], Kernel]
 
-PASSES: tuple[Pass, ...] = ()
+PASSES: tuple[Pass, ...] = (
+    fold_constants,
+    remove_dead_code,
+    hoist_invariants,
+    common_subexpressions,
+)
 
 
 def optimize(kernel: Kernel) -> Kernel:
