@@ -22,7 +22,7 @@ from metal_runtime.runtime.specialise import (
 
 if TYPE_CHECKING:
     from metal_runtime.ir.nodes import Kernel
-    from metal_runtime.program import Signature
+    from metal_runtime.program import MslProgram, Signature
 
 _CALL_NAMES = ("threads", "threadgroup")
 
@@ -75,6 +75,11 @@ class KernelFunction:
     def msl_source(self) -> str:
         """The MSL text; without declared types, that of the latest types it was compiled for."""
         return self._compiled("msl_source").program.source
+
+    @property
+    def program(self) -> MslProgram:
+        """All that a device gets of it: ``msl_source`` with the signature and the options."""
+        return self._compiled("program").program
 
     @property
     def ir(self) -> Kernel:

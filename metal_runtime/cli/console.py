@@ -11,6 +11,7 @@ from metal_runtime.errors import CompileError, IrisError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.syntax import Syntax
 
 
 def stdout() -> Console:
@@ -25,6 +26,15 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def highlighted(text: str, language: str) -> Syntax:
+    """Code in the terminal's own colours; long lines wrap."""
+    from rich.syntax import Syntax
+
+    return Syntax(
+        text.rstrip(), language, theme="ansi_dark", background_color="default", word_wrap=True
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metal_runtime.cli.console import progress, stdout
+from metal_runtime.cli.console import highlighted, progress, stdout
 from metal_runtime.errors import InternalError
 
 if TYPE_CHECKING:
@@ -47,17 +47,12 @@ def demo() -> None:
 
 
 def _introduce(console: Console) -> None:
-    from rich.syntax import Syntax
-
     from metal_runtime.cli.demo_kernel import mandelbrot
 
     python = textwrap.dedent(inspect.getsource(mandelbrot.func))
-    _section(console, "A kernel in Python", Syntax(python, "python", **_THEME))
-    msl = mandelbrot.msl_source
-    _section(console, "The same in Metal Shading Language", Syntax(msl, "c++", **_THEME))
-
-
-_THEME = {"theme": "ansi_dark", "background_color": "default", "word_wrap": True}
+    _section(console, "A kernel in Python", highlighted(python, "python"))
+    msl = highlighted(mandelbrot.msl_source, "c++")
+    _section(console, "The same in Metal Shading Language", msl)
 
 
 def _section(console: Console, title: str, body: RenderableType) -> None:
@@ -75,7 +70,7 @@ def _run() -> Outcome:
     from metal_runtime.cli.demo_kernel import mandelbrot, numpy_mandelbrot
 
     width, height = COLUMNS * SCALE, 2 * ROWS * SCALE
-    window = (-2.2, 1.13, 2.26 / height)
+    window = (-2.7, 1.13, 2.26 / height)
     turns = api.asarray(np.full((height, width), -1, np.int32))
 
     def launch() -> None:
@@ -105,7 +100,7 @@ def _draw(console: Console, outcome: Outcome) -> None:
 
     height, width = outcome.turns.shape
     title = f"Run on {width} x {height} points"
-    _section(console, title, draw(outcome.turns / LIMIT, COLUMNS, ROWS, console))
+    _section(console, title, draw((outcome.turns / LIMIT) ** 0.7, COLUMNS, ROWS, console))
 
 
 def _report(console: Console, outcome: Outcome) -> None:

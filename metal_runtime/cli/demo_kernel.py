@@ -9,7 +9,7 @@ import numpy as np
 
 from metal_runtime.decorator import kernel, metal
 
-LIMIT = 100
+LIMIT = 200
 
 
 @kernel(

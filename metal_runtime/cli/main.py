@@ -52,7 +52,7 @@ def _options(
 def main() -> None:
     """Runs the command line of this process; leaves with its exit status."""
     try:
-        app()
+        app(prog_name="iris")
     except IrisError as error:
         show_error(error)
         sys.exit(1)
