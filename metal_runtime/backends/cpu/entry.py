@@ -1,0 +1,123 @@
+"""The entry of a kernel: its model in, the C++ loops that call it for a range of work items out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metal_runtime.msl.library import KernelModel
+from metal_runtime.msl.parameters import Parameter, Passing
+from metal_runtime.program import ArgumentKind
+
+NATIVE_DIR = Path(__file__).parent / "native"
+
+ENTRY_SYMBOL = "iris_kernel"
+SIMD_WIDTH = 32
+"""Threads of a simdgroup, as on Apple's GPUs."""
+
+# These a loop over rows of the grid can give; all others need the threadgroup.
+_GRID_LEVEL = frozenset(["thread_position_in_grid", "threads_per_grid", "grid_size", "grid_origin"])
+
+# Attribute -> C++ expression, one per component. `x y z` is the thread's place in the grid, `i j k` its place
+# in the threadgroup, `gx..` the threadgroup's place, `nx..` the size of this (perhaps partial) threadgroup.
+_EXPRESSIONS: dict[str, tuple[str, ...]] = {
+    "thread_position_in_grid": ("x", "y", "z"),
+    "threads_per_grid": ("launch.grid[0]", "launch.grid[1]", "launch.grid[2]"),
+    "grid_size": ("launch.grid[0]", "launch.grid[1]", "launch.grid[2]"),
+    "grid_origin": ("0", "0", "0"),
+    "thread_position_in_threadgroup": ("i", "j", "k"),
+    "threadgroup_position_in_grid": ("gx", "gy", "gz"),
+    "threads_per_threadgroup": ("nx", "ny", "nz"),
+    "dispatch_threads_per_threadgroup": ("launch.group[0]", "launch.group[1]", "launch.group[2]"),
+    "threadgroups_per_grid": ("launch.groups[0]", "launch.groups[1]", "launch.groups[2]"),
+    "thread_index_in_threadgroup": ("index",),
+    "thread_index_in_simdgroup": (f"index % {SIMD_WIDTH}",),
+    "simdgroup_index_in_threadgroup": (f"index / {SIMD_WIDTH}",),
+    "simdgroups_per_threadgroup": (f"(nx * ny * nz + {SIMD_WIDTH - 1}) / {SIMD_WIDTH}",),
+    "dispatch_simdgroups_per_threadgroup": (
+        f"(launch.group[0] * launch.group[1] * launch.group[2] + {SIMD_WIDTH - 1}) / {SIMD_WIDTH}",
+    ),
+    "threads_per_simdgroup": (str(SIMD_WIDTH),),
+    "thread_execution_width": (str(SIMD_WIDTH),),
+    "thread_index_in_quadgroup": ("index % 4",),
+    "quadgroup_index_in_threadgroup": ("index / 4",),
+    "quadgroups_per_threadgroup": ("(nx * ny * nz + 3) / 4",),
+    "dispatch_quadgroups_per_threadgroup": ("(launch.group[0] * launch.group[1] * launch.group[2] + 3) / 4",),
+}
+
+_BY_ROW = """\
+    for (iris::u64 item = begin; item < end;) {{
+        const iris::u64 row = item / launch.grid[0];
+        const iris::u32 first = item % launch.grid[0], y = row % launch.grid[1], z = row / launch.grid[1];
+        const iris::u64 room = launch.grid[0] - first, left = end - item;
+        const iris::u32 count = room < left ? room : left;
+        for (iris::u32 x = first; x < first + count; ++x) {call};
+        item += count;
+    }}
+"""
+_BY_THREADGROUP = """\
+    for (iris::u64 item = begin; item < end; ++item) {{
+        const iris::u64 plane = item / launch.groups[0];
+        const iris::u32 gx = item % launch.groups[0], gy = plane % launch.groups[1], gz = plane / launch.groups[1];
+        const iris::u32 x0 = gx * launch.group[0], y0 = gy * launch.group[1], z0 = gz * launch.group[2];
+        const iris::u32 nx = iris::smaller(launch.group[0], launch.grid[0] - x0);
+        const iris::u32 ny = iris::smaller(launch.group[1], launch.grid[1] - y0);
+        const iris::u32 nz = iris::smaller(launch.group[2], launch.grid[2] - z0);
+        for (iris::u32 k = 0; k < nz; ++k)
+            for (iris::u32 j = 0; j < ny; ++j) {{
+                const iris::u32 y = y0 + j, z = z0 + k, row = (k * ny + j) * nx;
+                for (iris::u32 i = 0; i < nx; ++i) {{
+                    const iris::u32 x = x0 + i, index = row + i;
+                    {call};
+                }}
+            }}
+    }}
+"""
+
+
+def runs_by_threadgroup(kernel: KernelModel) -> bool:
+    """Whether a work item of the kernel is a threadgroup; else it is a thread of the grid."""
+    return not _GRID_LEVEL.issuperset(kernel.signature.builtins)
+
+
+def entry_text(kernel: KernelModel) -> str:
+    """The C++ function ``iris_kernel``: arguments unpacked once, then loops whose innermost runs along x."""
+    name = "::".join((*kernel.function.scope, kernel.function.name))
+    order = {argument.index: place for place, argument in enumerate(kernel.signature.arguments)}
+    declarations, operands = [], []
+    for number, parameter in enumerate(kernel.parameters):
+        if parameter.argument is not None:
+            declarations.append(_declaration(number, parameter, order[parameter.argument.index]))
+            is_value = parameter.argument.kind is ArgumentKind.VALUE
+            operands.append(f"a{number}.value" if is_value else f"{_dereference(parameter)}a{number}")
+        elif parameter.builtin is not None:
+            operands.append(_builtin_operand(number, parameter, parameter.builtin))
+    call = f"::{name}({', '.join(operands)})"
+    loops = (_BY_THREADGROUP if runs_by_threadgroup(kernel) else _BY_ROW).format(call=call)
+    unpacking = "".join(f"    {line}\n" for line in declarations)
+    return (
+        '#include "entry.h"\n'
+        f'extern "C" __attribute__((visibility("default"))) void {ENTRY_SYMBOL}(\n'
+        "    const void *const *arguments, const iris::Launch &launch_of_caller, iris::u64 begin, iris::u64 end) {\n"
+        f"    using F = decltype(&::{name});\n"
+        "    const iris::Launch launch = launch_of_caller;\n"
+        f"{unpacking}{loops}}}\n"
+    )
+
+
+def _declaration(number: int, parameter: Parameter, place: int) -> str:
+    if parameter.argument is not None and parameter.argument.kind is ArgumentKind.VALUE:
+        return f"const iris::uniform_parameter<F, {number}> a{number}(arguments[{place}]);"
+    if parameter.passing is Passing.REFERENCE:
+        pointee = f"typename iris::referred<iris::parameter<F, {number}>>::type"
+        return f"{pointee} *const a{number} = ({pointee} *)arguments[{place}];"
+    return f"const auto a{number} = (iris::parameter<F, {number}>)arguments[{place}];"
+
+
+def _dereference(parameter: Parameter) -> str:
+    return "*" if parameter.passing is Passing.REFERENCE else ""
+
+
+def _builtin_operand(number: int, parameter: Parameter, builtin: str) -> str:
+    type_ = f"iris::bare_parameter<F, {number}>"
+    parts = _EXPRESSIONS[builtin][: parameter.components]
+    return f"{type_}({', '.join(f'{parameter.scalar}({part})' for part in parts)})"

@@ -1,0 +1,47 @@
+// What generated kernels and the native runtime agree on: the launch, the entry's type, and how arguments reach a kernel.
+#pragma once
+
+namespace iris {
+
+using u32 = unsigned int;
+using u64 = unsigned long;
+
+/// One launch: all counts are of threads, but `groups`.
+struct Launch {
+    u32 grid[3];
+    u32 group[3];   ///< the nominal threadgroup; those at the grid's end may be smaller
+    u32 groups[3];  ///< threadgroups of each axis, partial ones included
+};
+
+/// Runs the work items [begin, end): threads of the grid in row order, or threadgroups in row order.
+using Entry = void (*)(const void *const *arguments, const Launch &launch, u64 begin, u64 end);
+
+template <unsigned I, class F> struct parameter_of;
+template <unsigned I, class R, class... T> struct parameter_of<I, R (*)(T...)> {
+    using type = __type_pack_element<I, T...>;
+};
+/// The declared type of parameter I of the kernel whose pointer type is F.
+template <class F, unsigned I> using parameter = typename parameter_of<I, F>::type;
+
+template <class T> struct bare { using type = T; };
+template <class T> struct bare<const T> { using type = T; };
+template <class T> struct bare<T &> { using type = typename bare<T>::type; };
+
+/// The value of a `constant T&`: copied out where it is small, so that no store of the kernel can be thought to change it.
+template <class T, bool small = (sizeof(T) <= 4096)> struct uniform {
+    T value;
+    explicit uniform(const void *from) { __builtin_memcpy(&value, from, sizeof(T)); }
+};
+template <class T> struct uniform<T, false> {
+    const T &value;
+    explicit uniform(const void *from) : value(*static_cast<const T *>(from)) {}
+};
+template <class T> struct referred;
+template <class T> struct referred<T &> { using type = T; };
+
+inline u32 smaller(u32 a, u32 b) { return a < b ? a : b; }
+
+template <class F, unsigned I> using bare_parameter = typename bare<parameter<F, I>>::type;
+template <class F, unsigned I> using uniform_parameter = uniform<typename bare<parameter<F, I>>::type>;
+
+}  // namespace iris

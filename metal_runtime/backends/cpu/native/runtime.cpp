@@ -1,0 +1,5 @@
+// The native half of the CPU device, as one translation unit.
+#include "faults.cpp"
+#include "memory.cpp"
+#include "pool.cpp"
+#include "watchdog.cpp"

@@ -1,0 +1,60 @@
+// Every thread that runs kernels has a Thread: its guard against faults, and the call it made or serves.
+#pragma once
+
+#include "platform.h"
+
+constexpr int MAX_ARGUMENTS = 31;
+
+enum Outcome : u32 { FINISHED = 0, DIVISION = 1, MEMORY = 2, TRAP = 3, TIME_LIMIT = 4, INTERRUPTED = 5, INVALID = 6, NO_THREADS = 7 };
+
+/// A compiled kernel as Python made it; `cost` is learned: nanoseconds of one work item.
+struct Pipeline {
+    iris::Entry entry;
+    u32 by_threadgroup;  // whether a work item is a threadgroup, else a thread
+    u32 argument_count;
+    double cost;
+};
+
+/// One launch in progress. It lives in its caller's Thread, so that late looks at it stay harmless.
+struct Call {
+    iris::Entry entry;
+    const void *arguments[MAX_ARGUMENTS];
+    iris::Launch launch;
+    u64 total, grain;
+    u64 next;          // the first work item that nobody has taken
+    u32 workers;       // pool threads inside; the caller sleeps on it
+    u32 state;         // the Outcome, whether a call is in progress, and which: one word, so that nobody ends a later call
+    u64 address;       // the address that a MEMORY fault touched
+    Call *following;   // in the list of open calls
+
+    static constexpr u32 OUTCOME = 15, IN_PROGRESS = 16, SERIAL = 32;
+    static u32 begun(u32 state) { return ((state & ~(SERIAL - 1)) + SERIAL) | IN_PROGRESS; }
+    static u32 ended(u32 state) { return state & ~IN_PROGRESS; }
+    bool running() const { return (load(state) & OUTCOME) == FINISHED; }
+    /// Writes the outcome if the call still is the one whose state was `seen`, and has none yet.
+    bool end(u32 seen, Outcome outcome) {
+        u32 expected = (seen & ~OUTCOME) | FINISHED;
+        return __atomic_compare_exchange_n(&state, &expected, expected | outcome, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+};
+
+struct Thread {
+    alignas(16) unsigned char resume[512];  // a jmp_buf: at most 312 bytes on the supported systems
+    Call *volatile serving;                 // the call whose kernel this thread runs now
+    Call call;                              // the call that this thread makes
+    pthread_t handle;
+    bool is_main;
+    u32 seen_state;   // the watchdog's: what it saw last, and since when
+    u64 seen_since;
+    Thread *following;
+    void *stack;      // the alternate signal stack, if it is ours
+};
+
+extern Lock registry_lock;
+extern Thread *registry;
+Thread *this_thread();
+void install_fault_handlers();
+/// Ends `call`, if its state still is `seen`, and what runs for it. The registry must be locked.
+void stop_call(Call &call, u32 seen, Outcome outcome);
+
+constexpr int FAULTS[] = {SIG_FPE, SIG_SEGV, SIG_BUS, SIG_ILL, SIG_TRAP};

@@ -1,0 +1,86 @@
+"""The native half of the CPU device, as Python calls it: one shared object, loaded once in a process."""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import functools
+import os
+
+from metal_runtime.backends.cpu import object_cache
+from metal_runtime.backends.cpu.compiler import native_runtime_object
+
+
+class Outcome(enum.IntEnum):
+    """How a launch ended; the values stand in native/threads.h too."""
+
+    FINISHED = 0
+    DIVISION = 1
+    MEMORY = 2
+    TRAP = 3
+    TIME_LIMIT = 4
+    INTERRUPTED = 5
+    INVALID = 6
+    NO_THREADS = 7
+
+
+class NativePipeline(ctypes.Structure):
+    """``Pipeline`` of native/threads.h."""
+
+    _fields_ = (
+        ("entry", ctypes.c_void_p),
+        ("by_threadgroup", ctypes.c_uint32),
+        ("argument_count", ctypes.c_uint32),
+        ("cost", ctypes.c_double),
+    )
+
+
+class NativeRuntime:
+    """The functions of the native half."""
+
+    def __init__(self) -> None:
+        library = load_object(str(native_runtime_object()))
+        self.launch = library.iris_launch
+        self.launch.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
+        self.launch.restype = ctypes.c_uint32
+        self.allocate = library.iris_allocate
+        self.allocate.argtypes = (ctypes.c_uint64,)
+        self.allocate.restype = ctypes.c_uint64
+        self.free = library.iris_free
+        self.free.argtypes = (ctypes.c_uint64, ctypes.c_uint64)
+        self.free.restype = None
+        self.fault_address = library.iris_fault_address
+        self.fault_address.restype = ctypes.c_uint64
+        self.set_threads = library.iris_set_threads
+        self.set_threads.argtypes = (ctypes.c_uint32,)
+        self.set_threads.restype = None
+        self.set_time_limit = library.iris_set_time_limit
+        self.set_time_limit.argtypes = (ctypes.c_uint64,)
+        self.set_time_limit.restype = None
+        self.install_fault_handlers = library.iris_install_fault_handlers
+        self.install_fault_handlers.restype = None
+        self.stop_workers = library.iris_stop_workers
+        self.stop_workers.restype = None
+        library.iris_after_fork.restype = None
+        os.register_at_fork(after_in_child=library.iris_after_fork)
+
+
+@functools.cache
+def native_runtime() -> NativeRuntime:
+    """The one native runtime of this process."""
+    return NativeRuntime()
+
+
+def load_object(path: str) -> ctypes.CDLL:
+    """Loads a shared object that object_cache has verified."""
+    return ctypes.CDLL(path, mode=os.RTLD_NOW | os.RTLD_LOCAL)
+
+
+def function_address(library: ctypes.CDLL, symbol: str) -> int:
+    """The address of an exported function."""
+    address = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
+    assert address is not None  # getattr has raised otherwise
+    return address
+
+
+__all__ = ["NativePipeline", "NativeRuntime", "Outcome", "function_address", "load_object", "native_runtime", "object_cache"]

@@ -1,0 +1,179 @@
+"""Runs the preprocessor where a text needs it: MSL text in, text without directives and the map back to the user's lines out."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from metal_runtime.errors import InternalError, MslError
+from metal_runtime.msl import clang
+from metal_runtime.msl.tokens import LineTable, Token, TokenKind, tokenize
+from metal_runtime.program import CompileOptions
+from metal_runtime.source import SourceSpan
+
+_STANDARD_INCLUDE = re.compile(r"#\s*include\s*<(?:metal_\w+|simd/simd\.h)>\s*")
+_LINE_MARKER = re.compile(r'# (\d+) "((?:[^"\\]|\\.)*)"[\d ]*')
+_USER_TEXT = "<stdin>"  # what clang calls the text it reads from its standard input
+
+
+class PreparedText:
+    """Text without directives, its tokens, and the place of every token in the user's own files."""
+
+    def __init__(self, text: str, places: _Places) -> None:
+        self.text = text
+        everything = tokenize(text)
+        self.tokens = [token for token in everything if token.kind is not TokenKind.DIRECTIVE]
+        self.directives = [token.text for token in everything if token.kind is TokenKind.DIRECTIVE]
+        """The pragmas: all that preprocessing leaves."""
+        self.lines = LineTable(text, "")
+        self._starts = [token.start for token in self.tokens]
+        self._places = places
+
+    def token_at(self, offset: int) -> Token | None:
+        """The token that covers ``offset``, or the next one after it."""
+        index = bisect.bisect_right(self._starts, offset) - 1
+        if index >= 0 and self.tokens[index].end > offset:
+            return self.tokens[index]
+        return self.tokens[index + 1] if index + 1 < len(self.tokens) else None
+
+    def span(self, token: Token) -> SourceSpan:
+        """The place of ``token`` in the user's file."""
+        return self._places.span(self, token)
+
+
+class _Places:
+    """The map of a text that needed no preprocessor: the identity."""
+
+    def __init__(self, source: str, file: str) -> None:
+        self.user = LineTable(source, file)
+
+    def span(self, prepared: PreparedText, token: Token) -> SourceSpan:
+        return self.user.span(token.start, token.end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    file: str
+    number: int
+
+
+class _MarkedPlaces(_Places):
+    """The map of a preprocessed text: by line markers to the line, by the order of tokens to the column."""
+
+    def __init__(self, source: str, file: str, lines: list[_Line]) -> None:
+        super().__init__(source, file)
+        self._lines = lines
+        self._tables = {_USER_TEXT: self.user}
+
+    def span(self, prepared: PreparedText, token: Token) -> SourceSpan:
+        row, _ = prepared.lines.position(token.start)
+        line = self._lines[row - 1]
+        table = self._table(line.file)
+        start = table.offset(line.number, 1)
+        text = table.line_text(line.number)
+        found = _same_token(tokenize(text), self._tokens_of_line(prepared, row), token)
+        if found is None:  # it came out of a macro: the whole line is its place
+            return table.span(start + len(text) - len(text.lstrip()), start + len(text.rstrip()))
+        return table.span(start + found.start, start + found.end)
+
+    def _table(self, file: str) -> LineTable:
+        if file not in self._tables:
+            try:
+                text = Path(file).read_text(errors="replace")
+            except OSError:
+                text = ""  # the header is gone since: the place stands without its line
+            self._tables[file] = LineTable(text, file)
+        return self._tables[file]
+
+    @staticmethod
+    def _tokens_of_line(prepared: PreparedText, row: int) -> list[Token]:
+        start = prepared.lines.offset(row, 1)
+        return [t for t in prepared.tokens if start <= t.start <= start + len(prepared.lines.lines[row - 1])]
+
+
+def _same_token(user: list[Token], expanded: list[Token], wanted: Token) -> Token | None:
+    """The user's token that became ``wanted``: macro use in between shifts the rest of the line."""
+    position = expanded.index(wanted)
+    alike = [token for token in user if token.text == wanted.text]
+    before = sum(token.text == wanted.text for token in expanded[:position])
+    total = before + 1 + sum(token.text == wanted.text for token in expanded[position + 1 :])
+    # As many of this token on both sides: they correspond in order. Otherwise only a common beginning is sure.
+    if total == len(alike):
+        return alike[before]
+    common = [u.text for u in user[: position + 1]] == [e.text for e in expanded[: position + 1]]
+    return user[position] if common else None
+
+
+def needs_preprocessor(source: str) -> bool:
+    """Whether ``source`` has directives besides includes of Metal's own headers."""
+    if "#" not in source and "__LINE__" not in source and "__FILE__" not in source:
+        return False
+    for token in tokenize(source):
+        if token.kind is TokenKind.DIRECTIVE and not _STANDARD_INCLUDE.fullmatch(token.text.strip()):
+            return True
+        if token.text in ("__LINE__", "__FILE__", "__COUNTER__"):
+            return True
+    return False
+
+
+@functools.lru_cache(maxsize=256)
+def prepare(source: str, file: str, options: CompileOptions) -> PreparedText:
+    """``source`` after preprocessing. Raises MslError at the user's line for a directive that fails."""
+    if not needs_preprocessor(source) and not options.defines:
+        return PreparedText(_STANDARD_INCLUDE_LINE.sub(_blank, source), _Places(source, file))
+    arguments = ["-E", "-x", "c++", "-std=c++17", "-nostdinc", "-U__cplusplus", "-D__cplusplus=201703L",
+                 "-fno-color-diagnostics", "-fno-caret-diagnostics", "-Wno-everything",
+                 f"--target={clang.host_target().triple}", *clang.METAL_MACROS, f"-I{clang.STUB_DIR}"]  # fmt: skip
+    if os.path.isfile(file):
+        arguments += ["-iquote", os.path.dirname(os.path.abspath(file))]
+    arguments += [part for directory in options.include_dirs for part in ("-I", directory)]
+    arguments += [f"-D{name}={value}" for name, value in options.defines]
+    completed = clang.run("clang", *arguments, "-", text=source)
+    if not completed.succeeded:
+        raise _directive_error(completed.diagnostics, source, file)
+    text, lines = _without_markers(completed.output)
+    return PreparedText(text, _MarkedPlaces(source, file, lines))
+
+
+_STANDARD_INCLUDE_LINE = re.compile(rf"^[ \t]*{_STANDARD_INCLUDE.pattern.removesuffix(chr(92) + 's*')}", re.MULTILINE)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _without_markers(output: str) -> tuple[str, list[_Line]]:
+    kept: list[str] = []
+    lines: list[_Line] = []
+    here = _Line(_USER_TEXT, 1)
+    for text in output.split("\n"):
+        marker = _LINE_MARKER.fullmatch(text)
+        if marker:
+            here = _Line(marker[2].replace("\\\\", "\\").replace('\\"', '"'), int(marker[1]))
+            continue
+        # Pragmas survive preprocessing; the ones that clang knows are harmless, the others it ignores.
+        kept.append(text)
+        lines.append(here)
+        here = _Line(here.file, here.number + 1)
+    return "\n".join(kept), lines
+
+
+_DIAGNOSTIC = re.compile(r"(.+?):(\d+):(\d+): (?:fatal )?error: (.*)")
+
+
+def _directive_error(diagnostics: str, source: str, file: str) -> MslError:
+    for line in diagnostics.splitlines():
+        match = _DIAGNOSTIC.fullmatch(line)
+        if match:
+            name = file if match[1] == _USER_TEXT else match[1]
+            text = source if match[1] == _USER_TEXT else Path(name).read_text(errors="replace")
+            table = LineTable(text, name)
+            start = table.offset(int(match[2]), int(match[3]))
+            token = next((t for t in tokenize(text[start:]) if t.start == 0), None)
+            length = len(token.text) if token and "\n" not in token.text else 1
+            return MslError(match[4], table.span(start, start + length))
+    raise InternalError(f"the preprocessor failed: {diagnostics.strip()}")

@@ -1,0 +1,1 @@
+// Stands for Metal's header while only the user's own text is preprocessed.
