@@ -5,10 +5,11 @@
 struct bfloat {
   bfloat() = default;
 
-  IRIS_FN constexpr bfloat(float value) : __bits(__round(value)) {}
+  // Only integers convert by themselves: a float, and a half, must be converted in so many words,
+  // while bfloat converts to float freely (MSL 2.1).
+  IRIS_FN constexpr explicit bfloat(float value) : __bits(__round(value)) {}
   template <typename T, typename = metal::__impl::enable_if_t<__is_integral(T)>>
   IRIS_FN constexpr bfloat(T value) : __bits(__round(__round_integer(value))) {}
-  // half and bfloat convert only when it is written out.
   IRIS_FN constexpr explicit bfloat(half value) : __bits(__round(float(value))) {}
 
   IRIS_FN constexpr operator float() const { return __builtin_bit_cast(float, uint(__bits) << 16); }

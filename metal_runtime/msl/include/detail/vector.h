@@ -27,7 +27,7 @@ namespace __impl {
 // Which scalars a vector of T is made from by itself: those that convert without losing a fraction.
 template <typename U, typename T>
 inline constexpr bool splats_implicitly = is_float<U>
-    ? is_float<T> && !(__is_same(U, half) && __is_same(T, bfloat)) && !(__is_same(U, bfloat) && __is_same(T, half))
+    ? is_float<T> && (__is_same(U, T) || !(__is_same(T, bfloat) || (__is_same(U, bfloat) && __is_same(T, half))))
     : __is_convertible_to(U, T);
 template <typename U, typename T>
 inline constexpr bool splats_explicitly = is_float<U> && !splats_implicitly<U, T>;
