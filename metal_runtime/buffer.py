@@ -50,7 +50,17 @@ class MetalBuffer(ArrayOperators):
     even after ``close()``.
     """
 
-    __slots__ = ("__weakref__", "_binding", "_block", "_dtype", "_host", "_shape", "_size", "_view")
+    __slots__ = (
+        "__weakref__",
+        "_binding",
+        "_block",
+        "_dtype",
+        "_host",
+        "_nbytes",
+        "_shape",
+        "_size",
+        "_view",
+    )
 
     __array_priority__ = 1000.0  # `array + buffer` runs on the device, as `buffer + array` does
 
@@ -61,6 +71,7 @@ class MetalBuffer(ArrayOperators):
         self._shape = shape
         self._dtype = dtype
         self._size = math.prod(shape)
+        self._nbytes = self._size * dtype.itemsize
         self._view: np.ndarray[Any, Any] | None = None
 
     # --- what it is ------------------------------------------------------------------------------
@@ -95,7 +106,7 @@ class MetalBuffer(ArrayOperators):
     @property
     def nbytes(self) -> int:
         """Bytes of all elements; the memory behind them is rounded up to whole pages."""
-        return self._size * self._dtype.itemsize
+        return self._nbytes
 
     @property
     def strides(self) -> Shape:

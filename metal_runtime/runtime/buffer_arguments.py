@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from metal_runtime.device.pool import Block
 from metal_runtime.device.protocol import Binding, BufferBinding
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError, LaunchError
-from metal_runtime.msl_types import Pointer, ValueType, Vector, element_of, type_name
+from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, Vector, element_of
 from metal_runtime.program import Argument, ArgumentKind
 from metal_runtime.runtime.value_arguments import described, pack_value
 
@@ -84,13 +84,14 @@ class Uploads:
             return pack_value(self.kernel, argument, value)
         if isinstance(value, np.ndarray):
             return self._bind_array(argument, value)
-        if isinstance(argument.type, Pointer) and not argument.written and _is_number(value):
+        type_ = argument.type
+        if (
+            isinstance(type_, Pointer)
+            and type_.space is AddressSpace.CONSTANT
+            and _is_number(value)
+        ):
             # Metal's setBytes: hand-written kernels take a scalar as `constant T*` too.
-            element = Argument(
-                argument.name, argument.index, ArgumentKind.VALUE,
-                type_name(argument.type.element), argument.type.element,
-            )  # fmt: skip
-            return pack_value(self.kernel, element, value)
+            return pack_value(self.kernel, replace(argument, type=type_.element), value)
         raise self._error(
             argument,
             f"takes a buffer (`{argument.type_text}`), not {described(value)}",

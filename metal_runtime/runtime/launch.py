@@ -12,9 +12,11 @@ from metal_runtime.msl_types import Pointer
 from metal_runtime.program import Argument, ArgumentKind
 from metal_runtime.runtime.buffer_arguments import Uploads, fast_binding
 from metal_runtime.runtime.launch_shape import launch_config
+from metal_runtime.runtime.size_check import SizeCheck
 from metal_runtime.runtime.value_arguments import fast_pack
 
 if TYPE_CHECKING:
+    from metal_runtime.ir.nodes import Kernel
     from metal_runtime.runtime.session import Session
 
 _CONFIGS_KEPT = 256  # launch shapes remembered a kernel
@@ -28,17 +30,12 @@ class LaunchPlan:
     """
 
     __slots__ = (
-        "_arguments",
-        "_configs",
-        "_launch",
-        "_packers",
-        "_traits",
-        "name",
-        "pipeline",
-        "session",
-    )
+        "_arguments", "_configs", "_launch", "_packers", "_sizes", "_traits", "name", "pipeline", "session",
+    )  # fmt: skip
 
-    def __init__(self, name: str, pipeline: Pipeline, session: Session) -> None:
+    def __init__(
+        self, name: str, pipeline: Pipeline, session: Session, ir: Kernel | None = None
+    ) -> None:
         self.name = name
         self.pipeline = pipeline
         self.session = session
@@ -48,6 +45,7 @@ class LaunchPlan:
         self._arguments = pipeline.signature.arguments
         self._packers = [_packer(argument, session) for argument in self._arguments]
         self._configs: dict[Any, LaunchConfig] = {}
+        self._sizes = SizeCheck.of(name, self._arguments, ir)
 
     def launch(
         self,
@@ -67,11 +65,14 @@ class LaunchPlan:
         config = self._configs.get(grid) if threadgroup is None and grid.__class__ is int else None
         if config is None:
             config = self._config(grid, threadgroup, names)
+        # No `strict`: the lengths are equal, and a keyword costs as much as an argument's packing.
         bindings = [pack(value) for pack, value in zip(self._packers, args)]  # noqa: B905
         if None in bindings:
             self._launch_checked(config, args)
-        else:
-            self._launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
+            return
+        if self._sizes is not None:
+            self._sizes.check(config.grid, args)
+        self._launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
 
     def _launch_checked(self, config: LaunchConfig, args: Sequence[Any]) -> None:
         uploads = Uploads(self.name, self.session)
@@ -79,24 +80,43 @@ class LaunchPlan:
         for argument, pack, value in zip(self._arguments, self._packers, args, strict=True):
             binding = pack(value)
             bindings.append(uploads.bind(argument, value) if binding is None else binding)
+        if self._sizes is not None:
+            self._sizes.check(config.grid, args)
         self._launch(self.pipeline, config, bindings)
         uploads.copy_back()
 
     def _config(self, grid: Any, threadgroup: Any, names: tuple[str, str]) -> LaunchConfig:
-        config = launch_config(
-            self.name,
-            grid,
-            threadgroup,
-            traits=self._traits,
-            max_threads=self.pipeline.max_threads_per_threadgroup,
-            grid_name=names[0],
-            threadgroup_name=names[1],
-        )
-        if threadgroup is None and grid.__class__ is int:
-            if len(self._configs) >= _CONFIGS_KEPT:
-                self._configs.clear()
-            self._configs[grid] = config
+        key = _config_key(grid, threadgroup)
+        config = None if key is None else self._configs.get(key)
+        if config is None:
+            config = launch_config(
+                self.name,
+                grid,
+                threadgroup,
+                traits=self._traits,
+                max_threads=self.pipeline.max_threads_per_threadgroup,
+                grid_name=names[0],
+                threadgroup_name=names[1],
+            )
+            if key is not None:
+                if len(self._configs) >= _CONFIGS_KEPT:
+                    self._configs.clear()
+                self._configs[key] = config
         return config
+
+
+def _config_key(grid: Any, threadgroup: Any) -> Any:
+    """What to remember a launch shape under: integers and tuples of them only, since 4.0 == 4 == True + 3."""
+    if grid.__class__ is int and threadgroup is None:
+        return grid
+    for shape in (grid, threadgroup):
+        if shape.__class__ is tuple:
+            for part in shape:
+                if part.__class__ is not int:
+                    return None
+        elif shape is not None and shape.__class__ is not int:
+            return None
+    return grid, threadgroup
 
 
 def _packer(argument: Argument, session: Session) -> Callable[[Any], Binding | None]:

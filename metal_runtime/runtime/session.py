@@ -19,16 +19,15 @@ from metal_runtime.device.pool import Pool
 from metal_runtime.device.protocol import Device
 from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
-from metal_runtime.errors import InternalError
 from metal_runtime.logging import get_logger
 from metal_runtime.program import MslProgram
 from metal_runtime.runtime.cache import ProgramCache
 from metal_runtime.runtime.kernel_registry import KernelRegistry, Launchable
 
 Elementwise = Callable[[str, Sequence[Any], MetalBuffer | None], MetalBuffer]
-"""``(operator name, operands, out) -> result``: what ``metal_runtime.ops`` registers."""
+"""``(operator name, operands, out) -> result``: what ``metal_runtime.ops`` makes for a session."""
 
-_OPERATORS = "metal_runtime.ops"  # registers an Elementwise when it is imported
+_OPERATORS = "metal_runtime.ops.elementwise"  # its `runner_of(session)` makes an Elementwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +114,14 @@ class Session:
 
     # --- operators -------------------------------------------------------------------------------
 
-    def register_elementwise(self, run: Elementwise) -> None:
-        """Says how operators on buffers run; ``metal_runtime.ops`` calls this when it is imported."""
-        self._elementwise = run
-
     def run_elementwise(
         self, operator: str, operands: Sequence[Any], out: MetalBuffer | None = None
     ) -> MetalBuffer:
         """Runs an operator of ``metal_runtime.ops`` by name, importing that package at the first call."""
-        if self._elementwise is None:
-            importlib.import_module(_OPERATORS)
-            if self._elementwise is None:
-                raise InternalError(f"{_OPERATORS} registered no operators")
-        return self._elementwise(operator, operands, out)
+        run = self._elementwise
+        if run is None:
+            run = self._elementwise = importlib.import_module(_OPERATORS).runner_of(self)
+        return run(operator, operands, out)
 
     # --- its end ---------------------------------------------------------------------------------
 
@@ -189,8 +183,6 @@ def _renew_after_fork() -> None:
         parent.abandon()
         _session = Session(parent.device_name, kernels=parent.kernels)
         _session.persistent_default = parent.persistent_default
-        if parent._elementwise is not None:
-            _session.register_elementwise(parent._elementwise)
 
 
 atexit.register(_close_at_exit)

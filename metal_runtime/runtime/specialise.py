@@ -12,7 +12,6 @@ import numpy as np
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError, LaunchError
-
 from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, Vector
 from metal_runtime.program import MslProgram
 from metal_runtime.runtime.launch import LaunchPlan
@@ -46,7 +45,7 @@ class Specialisation:
                 if plan is None or plan.session is not session:
                     (signature,) = self.program.entry_points
                     pipeline = session.programs.pipeline(self.program, signature.name)
-                    plan = self._plan = LaunchPlan(self.name, pipeline, session)
+                    plan = self._plan = LaunchPlan(self.name, pipeline, session, self.ir)
         return plan
 
 
