@@ -148,8 +148,9 @@ def _shortest(value: float, dtype: DType) -> str:
     suffix = "h" if dtype is DType.FLOAT16 else "f"
     for digits in range(1, 18):
         text = f"{value:.{digits}g}"
-        if float(dtype.numpy_dtype.type(np.float32(text))) == value:
-            break
+        with np.errstate(over="ignore"):  # 65504 to one digit is 70000
+            if float(dtype.numpy_dtype.type(np.float32(text))) == value:
+                break
     if digits <= 9 and "e" in text and 1e-4 <= abs(value) < 1e7:
         text = repr(float(text))
     return text + suffix if any(c in text for c in ".e") else f"{text}.0{suffix}"
