@@ -111,7 +111,14 @@ _ROWS: list[Definition] = [
     _row("right_shift", 2, rules.integers, ir("shr"), "a >> b, keeping the sign; b is taken modulo the width of a"),
     # choice
     _row("where", 3, rules.choice, expressions.where, "x where the condition is nonzero, else y"),
+    _row(
+        "cast",
+        1,
+        rules.anything,
+        expressions.unchanged,
+        "a in another dtype: floats truncate toward 0, and to the nearest value of a narrower integer",
+    ),
 ]  # fmt: skip
 
 DEFINITIONS: dict[str, Definition] = {row.name: row for row in _ROWS}
-"""Every elementwise operator by name; ``cast``, whose result dtype is an argument, stands apart."""
+"""Every elementwise operator by name."""

@@ -11,8 +11,20 @@ from collections.abc import Callable
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError
-from metal_runtime.ir.nodes import Apply, Cast, Constant, Expr, Select
+from metal_runtime.ir.nodes import (
+    Apply,
+    Call,
+    Cast,
+    Constant,
+    Expr,
+    Function,
+    Param,
+    Read,
+    Return,
+    Select,
+)
 from metal_runtime.ir.operators import OPERATORS
+from metal_runtime.ir.walk import walk
 from metal_runtime.msl_types import ValueType, element_of
 
 Builder = Callable[..., Expr]
@@ -99,22 +111,37 @@ def greatest(a: Expr, b: Expr) -> Expr:
 
 
 def minimum(a: Expr, b: Expr) -> Expr:
-    if not _dtype(a).is_float:
-        return least(a, b)
-    # A NaN in b fails the comparison and is taken.
-    return select(apply("isnan", a), a, select(apply("lt", a, b), a, b))
+    return _nan_keeping("minimum", a, b) if _dtype(a).is_float else least(a, b)
 
 
 def maximum(a: Expr, b: Expr) -> Expr:
-    if not _dtype(a).is_float:
-        return greatest(a, b)
-    return select(apply("isnan", a), a, select(apply("gt", a, b), a, b))
+    return _nan_keeping("maximum", a, b) if _dtype(a).is_float else greatest(a, b)
 
 
 def clamp(x: Expr, low: Expr, high: Expr) -> Expr:
     if not _dtype(x).is_float:
         return apply("clamp", x, low, high)
     return minimum(maximum(x, low), high)
+
+
+_ORDERS = {"minimum": "lt", "maximum": "gt"}
+
+
+def _nan_keeping(name: str, a: Expr, b: Expr) -> Expr:
+    return Call(name, (a, b), _dtype(a))
+
+
+def functions_called(value: Expr) -> tuple[Function, ...]:
+    """The functions that an expression of this module calls: MSL's min and max drop NaN, these keep it."""
+    called = {node.function: node for node in walk(value) if isinstance(node, Call)}
+    return tuple(_order_function(name, _dtype(call)) for name, call in sorted(called.items()))
+
+
+def _order_function(name: str, dtype: DType) -> Function:
+    a, b = Read("a", dtype), Read("b", dtype)
+    # A NaN in b fails the comparison and is taken.
+    value = select(apply("isnan", a), a, select(apply(_ORDERS[name], a, b), a, b))
+    return Function(name, (Param("a", dtype), Param("b", dtype)), dtype, (Return(value),))
 
 
 # --- activations ---------------------------------------------------------------------------------
@@ -184,3 +211,7 @@ def invert(a: Expr) -> Expr:
 
 def where(condition: Expr, then: Expr, orelse: Expr) -> Expr:
     return select(condition, then, orelse)
+
+
+def unchanged(a: Expr) -> Expr:
+    return a

@@ -16,11 +16,13 @@ from metal_runtime.ir.nodes import (
     Load,
     Param,
     Read,
+    Select,
     Stmt,
     Swizzle,
 )
+from metal_runtime.ir.walk import walk
 from metal_runtime.msl_types import AddressSpace, Pointer, Vector
-from metal_runtime.ops.expressions import Builder, apply, convert
+from metal_runtime.ops.expressions import Builder, apply, convert, functions_called
 from metal_runtime.ops.layout import Layout
 from metal_runtime.ops.promotion import dtype_name
 from metal_runtime.ops.rules import OperatorTypes
@@ -62,12 +64,28 @@ def elementwise_kernel(
         else:
             params.append(Param(letter, operand.dtype))
             loads.append(Read(letter, operand.dtype))
-    values = [convert(load, dtype) for load, dtype in zip(loads, types.operands, strict=True)]
-    value = convert(build(*values), out)
+    if _chooses(build, types):
+        # Both sides of a choice are loaded, for a load behind a condition stops vectorisation.
+        for k in arrays:
+            variable = Read(f"{OPERAND_NAMES[k]}_i", operands[k].dtype)
+            setup.append(Declare(variable.name, variable.type, loads[k]))
+            loads[k] = variable
+    value = convert(build(*_converted(loads, types)), out)
     params.append(Param("out", pointer(out)))
     params.extend(Param(n, UINT) for n in index_parameters(layout, arrays))
     body = (*setup, Assign(Load("out", out_index, out), value))
-    return Kernel(_kernel_name(name, operands, types, out, layout), tuple(params), body)
+    name = _kernel_name(name, operands, types, out, layout)
+    return Kernel(name, tuple(params), body, functions_called(value))
+
+
+def _converted(operands: Sequence[Expr], types: OperatorTypes) -> list[Expr]:
+    return [convert(o, dtype) for o, dtype in zip(operands, types.operands, strict=True)]
+
+
+def _chooses(build: Builder, types: OperatorTypes) -> bool:
+    """Whether the operator's expression has a ``?:`` in it."""
+    names = zip(OPERAND_NAMES, types.operands, strict=False)
+    return any(isinstance(n, Select) for n in walk(build(*(Read(n, t) for n, t in names))))
 
 
 def pointer(dtype: DType, *, const: bool = False) -> Pointer:
@@ -102,8 +120,9 @@ def index_parameters(layout: Layout, arrays: Sequence[int]) -> tuple[str, ...]:
 def _indices(layout: Layout, arrays: Sequence[int]) -> tuple[list[Stmt], Expr, list[Expr]]:
     """Statements that find the thread's coordinates, the result's index, and the index into each array."""
     if layout.rank == 1:
-        i = position("x")
-        return [], i, [i if advances else uint(0) for advances in layout.advances]
+        i = Read("i", UINT)
+        setup: list[Stmt] = [Declare("i", UINT, position("x"))]
+        return setup, i, [i if advances else uint(0) for advances in layout.advances]
     setup, coordinates = _coordinates(layout.rank)
     out_index: Expr = position("xyz"[min(layout.rank, 3) - 1])
     for axis in reversed(range(min(layout.rank, 3) - 1)):

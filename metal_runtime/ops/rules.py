@@ -117,5 +117,5 @@ def scalar_fits(value: bool | int | float, kind: OperandType, target: DType) -> 
     """Whether a Python int survives conversion to the integer dtype that the arrays beside it chose."""
     if not isinstance(kind, Weak) or not target.is_integer or isinstance(value, float):
         return True
-    low = -(2 ** (target.bits - 1)) if target.is_signed else 0
-    return low <= value < low + 2**target.bits
+    low = -(1 << (target.bits - 1)) if target.is_signed else 0
+    return low <= value < low + (1 << target.bits)

@@ -1,0 +1,176 @@
+"""Sums, maxima and minima along axes of an array, for any size.
+
+Partial results of 16 elements each are computed by many threads, pass after pass, until one thread
+can combine what is left. Every element takes part in at most 16 additions a pass, so that the error of
+a float32 sum is at most (16 * passes + 320) * 2**-24 * sum(abs(a)), with log16(n / 64) passes. float16
+and bfloat16 are summed in float32 and rounded once; integers and bool are summed in 64 bits, as in
+NumPy. A NaN makes the result NaN, in maxima and minima too, as in NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from metal_runtime.buffer import MetalBuffer
+from metal_runtime.device.launch_config import MAX_GRID
+from metal_runtime.errors import ShapeError
+from metal_runtime.ops.compiled import launch
+from metal_runtime.ops.layout import Shape
+from metal_runtime.ops.operands import as_buffer
+from metal_runtime.ops.reduction_kernels import (
+    MAX,
+    MIN,
+    ROWS_PER_THREAD,
+    SUM,
+    Reduction,
+    final_program,
+    partial_program,
+)
+from metal_runtime.runtime.session import Session, get_session
+
+Axes = int | Sequence[int] | None
+"""One axis, several, or all; negative ones count from the last."""
+
+_LINE = 64  # adjacent elements that a partial pass combines side by side
+_SHORT = 32  # up to here one thread combines the elements of an axis alone
+_FINAL_THREADGROUP = 64
+
+
+def reduce_sum(
+    buf: MetalBuffer | np.ndarray[Any, Any], axis: Axes = None, keepdims: bool = False
+) -> MetalBuffer:
+    """The sum along ``axis``; 0 where there are no elements. Integers and bool give int64 or uint64.
+
+    Raises:
+        ShapeError: there is no such axis.
+    """
+    return _reduce(SUM, buf, axis, keepdims)
+
+
+def reduce_max(
+    buf: MetalBuffer | np.ndarray[Any, Any], axis: Axes = None, keepdims: bool = False
+) -> MetalBuffer:
+    """The greatest element along ``axis``; NaN if one is NaN.
+
+    Raises:
+        ShapeError: there is no such axis, or no element along it.
+    """
+    return _reduce(MAX, buf, axis, keepdims)
+
+
+def reduce_min(
+    buf: MetalBuffer | np.ndarray[Any, Any], axis: Axes = None, keepdims: bool = False
+) -> MetalBuffer:
+    """The least element along ``axis``; NaN if one is NaN.
+
+    Raises:
+        ShapeError: there is no such axis, or no element along it.
+    """
+    return _reduce(MIN, buf, axis, keepdims)
+
+
+def _reduce(reduction: Reduction, given: Any, axis: Axes, keepdims: bool) -> MetalBuffer:
+    name = f"reduction.reduce_{reduction.name}"
+    session = get_session()
+    buffer = as_buffer(session, name, given)
+    shape = buffer.shape
+    axes = _checked_axes(name, shape, axis)
+    if buffer.size > MAX_GRID:
+        raise ShapeError(
+            f"ops.{name}: {buffer.size:,} elements are more than the {MAX_GRID:,} that 32 bits index",
+            hint="reduce it in parts",
+        )
+    kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
+    result_shape = kept if keepdims else tuple(n for k, n in enumerate(shape) if k not in axes)
+    out = session.empty(result_shape, reduction.result(buffer.dtype))
+    if out.size == 0:
+        return out
+    if buffer.size == 0:
+        if not reduction.is_sum:
+            raise ShapeError(f"ops.{name}: shape {shape} has no elements along axis {axis}")
+        out.numpy()[...] = 0
+        return out
+    runs = list(_runs(axes)) or [(0, 0)]
+    source, sizes = buffer, list(shape)
+    for start, stop in reversed(runs):
+        last = (start, stop) == runs[0]
+        view = (math.prod(sizes[:start]), math.prod(sizes[start:stop]), math.prod(sizes[stop:]))
+        sizes[start:stop] = [1] * (stop - start)
+        held = reduction.accumulator(buffer.dtype)
+        target = out if last else session.empty(tuple(sizes), held)
+        _reduce_middle(session, reduction, source, view, target)
+        source = target
+    return out
+
+
+def _checked_axes(name: str, shape: Shape, axis: Axes) -> frozenset[int]:
+    if axis is None:
+        return frozenset(range(len(shape)))
+    axes = [axis] if isinstance(axis, int | np.integer) else list(axis)
+    for one in axes:
+        if not isinstance(one, int | np.integer) or not -len(shape) <= one < len(shape):
+            raise ShapeError(
+                f"ops.{name}: shape {shape} has no axis {one!r}",
+                hint=f"axes of it are {-len(shape)} to {len(shape) - 1}" if shape else None,
+            )
+    found = frozenset(int(one) % len(shape) for one in axes)
+    if len(found) < len(axes):
+        raise ShapeError(f"ops.{name}: axis {axis} names one axis twice")
+    return found
+
+
+def _runs(axes: frozenset[int]) -> Iterator[tuple[int, int]]:
+    """Neighbouring axes as one: (first, one after the last)."""
+    for start in sorted(axes):
+        if start - 1 not in axes:
+            stop = start
+            while stop in axes:
+                stop += 1
+            yield start, stop
+
+
+def _reduce_middle(
+    session: Session,
+    reduction: Reduction,
+    source: MetalBuffer,
+    view: tuple[int, int, int],
+    out: MetalBuffer,
+) -> None:
+    """Reduces the middle axis of ``source`` seen as ``view`` = (outer, length, inner) into ``out``."""
+    outer, length, inner = view
+    side = _elements_side_by_side(length, inner)
+    rows = length // side
+    tail = rows * side
+    partials, stride = source, length * inner
+    finish = side > 1 or length <= 1
+    while rows > (4 if finish else 1):
+        blocks = -(-rows // ROWS_PER_THREAD)
+        target = out
+        if finish or blocks > 1:
+            shape = (outer, blocks, side * inner)
+            target = session.empty(shape, reduction.accumulator(source.dtype))
+        program = partial_program(reduction, partials.dtype, target.dtype)
+        grid = (side * inner, blocks, outer)
+        launch(session, program, grid, (partials, target), (rows, blocks, side * inner, stride))
+        partials, rows, stride = target, blocks, blocks * side * inner
+    if finish:
+        count = rows * side if partials is not source else 0
+        program = final_program(reduction, source.dtype, out.dtype)
+        # Small threadgroups, for each thread has much to do.
+        group = (min(outer * inner, _FINAL_THREADGROUP), 1, 1)
+        numbers = (count, tail if count else 0, length, inner)
+        launch(session, program, (outer * inner, 1, 1), (partials, source, out), numbers, group)
+
+
+def _elements_side_by_side(length: int, inner: int) -> int:
+    """How many neighbours along the axis make up one row of a partial pass, so that rows are long enough."""
+    if inner >= _LINE:
+        return 1
+    if length <= _SHORT:
+        return length
+    eighth = 1 << ((length // 8).bit_length() - 1)
+    return max(2, min(_LINE // inner, eighth))
