@@ -145,7 +145,7 @@ def print_expr(node: Expr) -> str:
 
 def _apply(node: Apply) -> str:
     name = node.operator.name
-    if name in _INFIX:
+    if name in _INFIX and len(node.args) == 2:
         left, right = node.args
         return f"{_tight(left)} {_INFIX[name]} {_tight(right)}"
     if name in _PREFIX:
