@@ -1,0 +1,128 @@
+"""The front end: a Python function and the types of its parameters enter; a verified ir.Kernel leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from metal_runtime.errors import KernelTypeError, UnsupportedPythonError
+from metal_runtime.frontend.annotations import parameter_types
+from metal_runtime.frontend.functions import Translated, Translator
+from metal_runtime.frontend.names import KEYWORDS, Namer, spelled
+from metal_runtime.frontend.read_source import FunctionSource, read_source
+from metal_runtime.ir.nodes import Block, Call, Declare, For, Function, Kernel
+from metal_runtime.ir.verify import verify
+from metal_runtime.ir.walk import Rewriter, walk
+from metal_runtime.msl_types import Pointer, ValueType
+
+
+def translate(
+    function: Callable[..., Any],
+    param_types: Mapping[str, Pointer | ValueType],
+    name: str | None = None,
+) -> Kernel:
+    """The kernel that a Python function describes.
+
+    Args:
+        function: written with ``def``; its source must be known.
+        param_types: the type of each parameter.
+        name: of the kernel in MSL; the function's own if None.
+
+    Raises:
+        UnsupportedPythonError: Python that has no meaning in a kernel.
+        KernelTypeError: ill-typed, or a type that cannot be inferred.
+    """
+    source = read_source(function)
+    name = name if name is not None else source.node.name
+    _check_name(name, source)
+    _check_types(source, param_types)
+    translator = Translator()
+    kernel = translator.translate(source, param_types, is_kernel=True)
+    result = _assemble(name, kernel, translator.functions)
+    verify(result)
+    return result
+
+
+def declared_types(
+    function: Callable[..., Any], param_types: Mapping[str, str] | None = None
+) -> dict[str, Pointer | ValueType | None]:
+    """The types that ``param_types`` and annotations give the parameters, in order; None where neither does.
+
+    Raises:
+        KernelTypeError: a text is no type; the place is that of the text where it can be found.
+        UnsupportedPythonError: the function has no such parameter, or cannot be read.
+    """
+    return parameter_types(read_source(function), param_types)
+
+
+def _check_name(name: str, source: FunctionSource) -> None:
+    if name in KEYWORDS or spelled(name) != name or not name.isidentifier():
+        raise UnsupportedPythonError(
+            f"`{name}` cannot be the name of a kernel: MSL uses it otherwise, or does not allow it",
+            source.span(source.node),
+            hint="rename the function, or give @kernel(name=...) another name",
+        )
+
+
+def _check_types(source: FunctionSource, types: Mapping[str, Pointer | ValueType]) -> None:
+    arguments = [*source.node.args.posonlyargs, *source.node.args.args]
+    for argument in arguments:
+        if argument.arg not in types:
+            raise KernelTypeError(
+                f"the type of parameter `{argument.arg}` is not known",
+                source.span(argument),
+                hint=f'write `param_types={{"{argument.arg}": "device float*", ...}}`, '
+                f'or `{argument.arg}: "device float*"`',
+            )
+
+
+# --- functions in order, with their final names --------------------------------------------------
+
+
+def _assemble(name: str, kernel: Translated, functions: Mapping[str, Translated]) -> Kernel:
+    order: list[str] = []
+    _add_called(kernel, functions, order)
+    used = [functions[n] for n in order]
+    namer = Namer({name, *_variables(kernel), *(v for f in used for v in _variables(f))})
+    names = {n: namer.fresh(f.source.node.name) for n, f in zip(order, used, strict=True)}
+    rename = _Rename(names)
+    return Kernel(
+        name,
+        kernel.params,
+        _renamed(rename, kernel.body),
+        tuple(
+            Function(
+                names[n], f.params, f.result, _renamed(rename, f.body), span=f.source.span(f.source.node)
+            )
+            for n, f in zip(order, used, strict=True)
+        ),
+        span=kernel.source.span(kernel.source.node),
+    )  # fmt: skip
+
+
+def _add_called(
+    translated: Translated, functions: Mapping[str, Translated], order: list[str]
+) -> None:
+    for name in translated.called:
+        if name not in order:
+            _add_called(functions[name], functions, order)
+            order.append(name)
+
+
+def _variables(translated: Translated) -> Iterable[str]:
+    yield from (p.name for p in translated.params)
+    for node in walk(*translated.body):
+        if isinstance(node, Declare | For):
+            yield node.name
+
+
+class _Rename(Rewriter):
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def rewrite_Call(self, node: Call) -> Call:
+        return Call(self.names[node.function], node.args, node.type, span=node.span)
+
+
+def _renamed(rename: _Rename, block: Block) -> Block:
+    return rename.rewrite_block(block)
