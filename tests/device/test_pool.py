@@ -202,7 +202,7 @@ def test_many_threads_share_a_pool(allocator):
                     block, mark = pool.take(rng.randrange(1, 6 * PAGE)), rng.randrange(256)
                     np.asarray(block)[:] = mark
                     held.append((block, mark))
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
