@@ -81,6 +81,12 @@ IRIS_FN float round_to_zero(float x) {
   float r = round_even(a);
   return copy_sign(pick(r > a, r - 1.0f, r), x);
 }
+IRIS_FN double round_even(double x) {
+  double a = magnitude(x);
+  double r = (a + 0x1p52) - 0x1p52;
+  r = pick(a < 0x1p52, r, a);
+  return pick(x < 0, -r, r);
+}
 IRIS_FN double round_to_zero(double x) {
   double a = magnitude(x);
   double r = (a + 0x1p52) - 0x1p52;
@@ -93,22 +99,20 @@ IRIS_FN float round_even(float x) { return __builtin_rintf(x); }
 IRIS_FN float round_down(float x) { return __builtin_floorf(x); }
 IRIS_FN float round_up(float x) { return __builtin_ceilf(x); }
 IRIS_FN float round_to_zero(float x) { return __builtin_truncf(x); }
+IRIS_FN double round_even(double x) { return __builtin_rint(x); }
 IRIS_FN double round_to_zero(double x) { return __builtin_trunc(x); }
 #endif
 
 IRIS_FN float root(float x) { return __builtin_sqrtf(x); }
 IRIS_FN double root(double x) { return __builtin_sqrt(x); }
 
-// p * 2^n for -300 < n < 300, rounded once (p is a normal number near 1).
+// p * 2^n for -250 < n < 250, rounded once (p is a normal number near 1). In two steps, so that
+// neither power overflows; ldexp would be a call or a scalar instruction.
 IRIS_FN float scale(float p, int n) {
-#if defined(__AVX512F__)
-  return __builtin_ldexpf(p, n);
-#else
   int half_way = n >> 1;
   float first = bits<float>(uint(half_way + 127) << 23);
   float second = bits<float>(uint(n - half_way + 127) << 23);
   return p * first * second;
-#endif
 }
 
 // Adding it rounds to an integer, which then stands in the low bits of the sum.

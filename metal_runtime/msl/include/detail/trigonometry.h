@@ -14,21 +14,20 @@ struct quarters {
   float rest;
 };
 
-// x * 2/pi modulo 4 in double, exact to 2^-78, for every finite x. The exponent selects one of four
-// ranges of 2^32; 2/pi * 2^(32 j) mod 4 is kept in three parts, the first two short enough that their
-// products with a float are exact. Whole turns are dropped by adding and subtracting 1.5 * 2^54.
-IRIS_FN quarters reduce_angle(float x) {
-  float a = magnitude(x);
-  bool r1 = a >= 0x1p32f, r2 = a >= 0x1p64f, r3 = a >= 0x1p96f;
+// a * 2/pi modulo 4 in double for every finite a >= 0. Above 2^56 a is an integer d times 2^32, 2^64 or
+// 2^96, so 2/pi * 2^(32 j) may be replaced by its remainder modulo 4. It is kept in three parts, the
+// first two short enough that their products with a float are exact; the error is below 2^-53.
+IRIS_FN quarters reduce_angle(float a) {
+  bool r1 = a >= 0x1p56f, r2 = a >= 0x1p88f, r3 = a >= 0x1p120f;
   float shrink = pick(r3, 0x1p-96f, pick(r2, 0x1p-64f, pick(r1, 0x1p-32f, 1.0f)));
   double high = pick(r3, 0x1.f534ddcp+0, pick(r2, 0x1.fc2757ep+0, pick(r1, -0x1.b1bbeaep+0, 0x1.45f306cp-1)));
   double mid = pick(r3, 0x1.b6c52cp-33, pick(r2, -0x1.c159644p-29, pick(r1, 0x1.3f84ebp-29, 0x1.c9c882ap-29)));
   double low = pick(r3, -0x1.9b0ef1bef806cp-58,
                     pick(r2, -0x1.f924eb53361dep-59, pick(r1, -0x1.70565911f924fp-59, 0x1.4fe13abe8fa9ap-59)));
-  double d = double(x * shrink);
+  double d = double(a * shrink);
   double y = d * high;
-  y -= (y + 0x1.8p54) - 0x1.8p54;
-  double t = fused(d, mid, y) + round_double;
+  y = fused(round_even(y * 0.25), -4.0, y);
+  double t = fused(d, mid, fused(d, low, y)) + round_double;
   double rest = fused(d, low, fused(d, mid, y - (t - round_double)));
   return {int(bits<long>(t)), float(rest * 0x1.921fb54442d18p+0)};
 }
@@ -61,22 +60,22 @@ IRIS_FN float tan_of(quarters q, float s, float c) {
 }
 
 IRIS_FN float sin(float x) {
-  quarters q = reduce_angle(x);
-  return sin_of(q, sin_polynomial(q.rest), cos_polynomial(q.rest));
+  quarters q = reduce_angle(magnitude(x));
+  return with_sign(sin_of(q, sin_polynomial(q.rest), cos_polynomial(q.rest)), sign_bit(x));
 }
 IRIS_FN float cos(float x) {
-  quarters q = reduce_angle(x);
+  quarters q = reduce_angle(magnitude(x));
   return cos_of(q, sin_polynomial(q.rest), cos_polynomial(q.rest));
 }
 IRIS_FN float tan(float x) {
-  quarters q = reduce_angle(x);
-  return tan_of(q, sin_polynomial(q.rest), cos_polynomial(q.rest));
+  quarters q = reduce_angle(magnitude(x));
+  return with_sign(tan_of(q, sin_polynomial(q.rest), cos_polynomial(q.rest)), sign_bit(x));
 }
 IRIS_FN float sincos(float x, float& cosine) {
-  quarters q = reduce_angle(x);
+  quarters q = reduce_angle(magnitude(x));
   float s = sin_polynomial(q.rest), c = cos_polynomial(q.rest);
   cosine = cos_of(q, s, c);
-  return sin_of(q, s, c);
+  return with_sign(sin_of(q, s, c), sign_bit(x));
 }
 
 // The same of pi*x: the reduction is exact in float.
