@@ -12,7 +12,9 @@ from metal_runtime.msl.parameters import split_at_commas, type_text
 from metal_runtime.msl.tokens import Token
 from metal_runtime.msl_types import parse_value_type
 
-ADDRESS_SPACES = frozenset(["device", "thread", "threadgroup", "threadgroup_imageblock", "ray_data", "object_data"])
+ADDRESS_SPACES = frozenset(
+    ["device", "thread", "threadgroup", "threadgroup_imageblock", "ray_data", "object_data"]
+)
 """The address spaces that vanish; ``constant`` becomes const."""
 
 _ALL_SPACES = ADDRESS_SPACES | {"constant"}
@@ -57,17 +59,25 @@ def _spaces(tokens: Sequence[Token], where: range) -> set[str]:
     return {tokens[i].text for i in where if tokens[i].text in _ALL_SPACES}
 
 
-def _parameter_confusable(first: list[Token], second: list[Token], template_names: frozenset[str]) -> bool:
+def _parameter_confusable(
+    first: list[Token], second: list[Token], template_names: frozenset[str]
+) -> bool:
     spaces = [{t.text for t in part if t.text in _ALL_SPACES} for part in (first, second)]
     if spaces[0] == spaces[1] or not all(spaces):
         return False
     pointees = [_pointee(part) for part in (first, second)]
     known = [parse_value_type(text) for text in pointees]
-    if any(name in text.replace("<", " ").replace(">", " ").split() for text in pointees for name in template_names):
+    if any(
+        name in text.replace("<", " ").replace(">", " ").split()
+        for text in pointees
+        for name in template_names
+    ):
         return True
     if all(type_ is not None for type_ in known):
         return known[0] == known[1]
-    return pointees[0] == pointees[1] or None in known and not all(_is_name(text) for text in pointees)
+    return pointees[0] == pointees[1] or (
+        None in known and not all(_is_name(text) for text in pointees)
+    )
 
 
 def _pointee(parameter: list[Token]) -> str:

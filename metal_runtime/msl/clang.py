@@ -50,7 +50,9 @@ def host_target() -> Target:
     triple = _TRIPLES.get((system, machine))
     if triple is None:
         supported = ", ".join("-".join(key) for key in _TRIPLES)
-        raise DeviceError(f"the CPU device does not run on {system}-{machine}", hint=f"supported: {supported}")
+        raise DeviceError(
+            f"the CPU device does not run on {system}-{machine}", hint=f"supported: {supported}"
+        )
     flags = ["-march=native"]
     if machine != "x86_64":
         # Other processors give a result where x86 traps; the check makes them trap too.
@@ -81,7 +83,9 @@ def zig_binary() -> str:
         )
     binary = Path(found.submodule_search_locations[0]) / "zig"
     if not os.access(binary, os.X_OK):
-        raise DeviceError(f"the compiler {binary} cannot be executed", hint="reinstall the package `ziglang`")
+        raise DeviceError(
+            f"the compiler {binary} cannot be executed", hint="reinstall the package `ziglang`"
+        )
     return str(binary)
 
 
@@ -149,7 +153,9 @@ def run(*arguments: str, text: str | None = None) -> Completed:
     )
     output, diagnostics = process.communicate(None if text is None else text.encode())
     return Completed(
-        process.returncode == 0, output.decode(errors="replace"), diagnostics.decode(errors="replace")
+        process.returncode == 0,
+        output.decode(errors="replace"),
+        diagnostics.decode(errors="replace"),
     )
 
 
@@ -164,6 +170,13 @@ def compile_object(text: str, flags: tuple[str, ...], output: str) -> Completed:
     return run("clang", *flags, "-c", "-o", output, "-", text=text)
 
 
+def precompile_header(header: str, flags: tuple[str, ...], output: str) -> Completed:
+    """Precompiles a header of ours; whoever keeps the result answers for its being up to date."""
+    own = [flag for flag in flags if flag not in ("-x", "c++")]
+    return run("clang", *own, "-Xclang", "-fno-pch-timestamp", "-fpch-instantiate-templates",
+               "-x", "c++-header", "-o", output, header)  # fmt: skip
+
+
 def assembly(text: str, flags: tuple[str, ...]) -> Completed:
     """The assembly text of C++ text."""
     return run("clang", *flags, "-S", "-o", "-", "-", text=text)
@@ -175,7 +188,14 @@ def link_shared(objects: list[str], output: str, target: Target) -> None:
         arguments = ["ld64.lld", "-dylib", "-undefined", "dynamic_lookup", "-platform_version", "macos", "13.0",
                      "13.0", "-arch", "arm64" if "aarch64" in target.triple else "x86_64"]  # fmt: skip
     else:
-        arguments = ["ld.lld", "-shared", "--gc-sections", "--build-id=none", "-z", "noseparate-code"]
+        arguments = [
+            "ld.lld",
+            "-shared",
+            "--gc-sections",
+            "--build-id=none",
+            "-z",
+            "noseparate-code",
+        ]
     completed = run(*arguments, "-o", output, *objects)
     if not completed.succeeded:
         raise InternalError(f"linking failed: {completed.diagnostics.strip()}")

@@ -9,8 +9,23 @@ from metal_runtime.msl.tokens import Token, TokenKind
 
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _NOT_A_NAME = frozenset(
-    "if for while switch return sizeof alignof alignas decltype static_assert noexcept __attribute__ "
-    "__declspec explicit requires".split()
+    [
+        "if",
+        "for",
+        "while",
+        "switch",
+        "return",
+        "sizeof",
+        "alignof",
+        "alignas",
+        "decltype",
+        "static_assert",
+        "noexcept",
+        "__attribute__",
+        "__declspec",
+        "explicit",
+        "requires",
+    ]
 )
 _CLASS_KEYS = frozenset(["struct", "class", "union"])
 
@@ -65,12 +80,16 @@ class DeclarationScanner:
         """The index of the bracket that closes the one at ``index``; the end of the tokens if none does."""
         return self._partner.get(index, len(self._texts) - 1)
 
-    def _scan(self, index: int, end: int, scope: tuple[str, ...], template_names: frozenset[str]) -> None:
+    def _scan(
+        self, index: int, end: int, scope: tuple[str, ...], template_names: frozenset[str]
+    ) -> None:
         while index < end:
             following = self._declaration(index, end, scope, template_names)
             index = max(following, index + 1)
 
-    def _declaration(self, start: int, end: int, scope: tuple[str, ...], outer: frozenset[str]) -> int:
+    def _declaration(
+        self, start: int, end: int, scope: tuple[str, ...], outer: frozenset[str]
+    ) -> int:
         """Reads one declaration; returns the index after it."""
         texts = self._texts
         index, names = start, set(outer)
@@ -82,7 +101,9 @@ class DeclarationScanner:
                 if parameters is not None:
                     self._add(start, parameters, index, None, scope, names)
                 return index + 1
-            if text == "}" or (text == ":" and texts[index - 1] in ("public", "private", "protected")):
+            if text == "}" or (
+                text == ":" and texts[index - 1] in ("public", "private", "protected")
+            ):
                 return index + 1
             if text == "template" and index + 1 < end and texts[index + 1] == "<":
                 close = self._close_angle(index + 1, end)
@@ -100,7 +121,9 @@ class DeclarationScanner:
                 if parameters is None and index > start and self._names_function(index):
                     parameters = index
                 index = self.closing(index)
-            elif text == "[" or (text == "{" and parameters is not None and self._initializes(index)):
+            elif text == "[" or (
+                text == "{" and parameters is not None and self._initializes(index)
+            ):
                 index = self.closing(index)
             elif text == "=":
                 index = self._skip_initializer(index, end) - 1
@@ -120,7 +143,13 @@ class DeclarationScanner:
         return end
 
     def _add(
-        self, start: int, parameters: int, brace: int, close: int | None, scope: tuple[str, ...], names: set[str]
+        self,
+        start: int,
+        parameters: int,
+        brace: int,
+        close: int | None,
+        scope: tuple[str, ...],
+        names: set[str],
     ) -> None:
         name = parameters - 1
         while self._texts[name] == ">":  # f<int>(...): an explicit specialisation
@@ -134,7 +163,9 @@ class DeclarationScanner:
         end = (close if close is not None else brace) + 1
         span = range(parameters + 1, after - 1)
         self.functions.append(
-            Function(text, scope, start, name, span, range(after, brace), body, end, frozenset(names))
+            Function(
+                text, scope, start, name, span, range(after, brace), body, end, frozenset(names)
+            )
         )
 
     def _names_function(self, parenthesis: int) -> bool:
@@ -160,7 +191,9 @@ class DeclarationScanner:
         while index < end and self._texts[index] in ("[", "__attribute__", "alignas", "("):
             index = self.closing(index) + 1 if self._texts[index] in _CLOSERS else index + 1
         found = self._tokens[index] if index < end else None
-        return found.text if found is not None and found.kind is TokenKind.IDENTIFIER else "(unnamed)"
+        return (
+            found.text if found is not None and found.kind is TokenKind.IDENTIFIER else "(unnamed)"
+        )
 
     def _skip_initializer(self, index: int, end: int) -> int:
         while index < end and self._texts[index] not in (";", "}"):

@@ -10,7 +10,9 @@ from metal_runtime.msl.msl_to_cpp import USER_TEXT, TranslationUnit
 from metal_runtime.program import MslProgram
 from metal_runtime.source import SourceSpan
 
-_LINE = re.compile(r"(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?P<severity>fatal error|error|note|warning): (?P<text>.*)")
+_LINE = re.compile(
+    r"(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?P<severity>fatal error|error|note|warning): (?P<text>.*)"
+)
 _MOST_NOTES = 4
 
 # The compiler's words -> the user's, in this order.
@@ -51,7 +53,13 @@ def parse(output: str) -> list[Diagnostic]:
     """The diagnostics in the order given."""
     matches = (_LINE.fullmatch(line) for line in output.splitlines())
     return [
-        Diagnostic(m["severity"].removeprefix("fatal "), m["text"], m["file"], int(m["line"]), int(m["column"]))
+        Diagnostic(
+            m["severity"].removeprefix("fatal "),
+            m["text"],
+            m["file"],
+            int(m["line"]),
+            int(m["column"]),
+        )
         for m in matches
         if m
     ]
@@ -75,9 +83,13 @@ def compile_error(output: str, unit: TranslationUnit, program: MslProgram) -> Ir
     if first is None:
         return InternalError(f"the compiler failed without saying why: {output.strip()[:2000]}")
     following = next(
-        (i for i in range(first + 1, len(found)) if found[i].severity in ("error", "warning")), len(found)
+        (i for i in range(first + 1, len(found)) if found[i].severity in ("error", "warning")),
+        len(found),
     )
-    error, notes = found[first], [note for note in found[first + 1 : following] if note.in_user_text]
+    error, notes = (
+        found[first],
+        [note for note in found[first + 1 : following] if note.in_user_text],
+    )
     if not error.in_user_text:
         if not notes:
             return InternalError(f"the generated C++ does not compile: {output.strip()[:2000]}")

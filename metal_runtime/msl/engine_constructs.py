@@ -70,5 +70,7 @@ def find_attribute_construct(name: str, token: Token) -> Construct | None:
     if name == "function_constant":
         return Construct(token, "function constants are not supported yet", _COMES_LATER)
     if name == "host_name":
-        return Construct(token, "instantiated templates (`host_name`) are not supported yet", _COMES_LATER)
+        return Construct(
+            token, "instantiated templates (`host_name`) are not supported yet", _COMES_LATER
+        )
     return None

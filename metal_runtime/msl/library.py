@@ -15,7 +15,12 @@ from metal_runtime.msl.tokens import Token, TokenKind
 from metal_runtime.program import CompileOptions, Signature
 
 _STAGES = ("kernel", "vertex", "fragment")
-_ATTRIBUTE_STAGES = (*_STAGES, "mesh", "object", "intersection")  # these may be ordinary names elsewhere
+_ATTRIBUTE_STAGES = (
+    *_STAGES,
+    "mesh",
+    "object",
+    "intersection",
+)  # these may be ordinary names elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ class Library:
         if name in self.problems:
             raise self.problems[name]
         if name not in self.kernels:
-            raise MslError(f"there is no kernel `{name}` in this text", hint=_names_hint(self.kernels))
+            raise MslError(
+                f"there is no kernel `{name}` in this text", hint=_names_hint(self.kernels)
+            )
         return self.kernels[name]
 
     def unsupported(self, index: int) -> bool:
@@ -66,7 +73,9 @@ def read_library(source: str, file: str, options: CompileOptions) -> Library:
     """The functions and kernels of a text. Raises MslError for a text that holds no kernel at all."""
     prepared = prepare(source, file, options)
     functions = tuple(DeclarationScanner(prepared.tokens).functions)
-    entries = tuple(i for i, f in enumerate(functions) if stage_of(prepared, f) is not None and f.defined)
+    entries = tuple(
+        i for i, f in enumerate(functions) if stage_of(prepared, f) is not None and f.defined
+    )
     kernels: dict[str, KernelModel] = {}
     problems: dict[str, MslError] = {}
     calls = _CallGraph(prepared, functions)
@@ -86,7 +95,9 @@ def stage_of(prepared: PreparedText, function: Function) -> str | None:
     """``kernel``, ``vertex``, ... for an entry point, None for an ordinary function."""
     for index in function.head:
         text = prepared.tokens[index].text
-        if text in _STAGES or (text in _ATTRIBUTE_STAGES and prepared.tokens[index - 1].text == "["):
+        if text in _STAGES or (
+            text in _ATTRIBUTE_STAGES and prepared.tokens[index - 1].text == "["
+        ):
             return text
     return None
 
@@ -112,11 +123,15 @@ def _kernel_model(
         error = _construct_error(prepared, functions[reachable], functions)
         if error is not None:
             raise error
-    arguments = sorted((p.argument for p in parameters if p.argument is not None), key=lambda a: a.index)
+    arguments = sorted(
+        (p.argument for p in parameters if p.argument is not None), key=lambda a: a.index
+    )
     builtins = tuple(dict.fromkeys(p.builtin for p in parameters if p.builtin is not None))
     limit = attributes.get("max_total_threads_per_threadgroup")
     most = int(limit[1][0].text) if limit and limit[1] and limit[1][0].text.isdecimal() else None
-    signature = Signature(function.name, tuple(arguments), builtins, most, prepared.span(name_token))
+    signature = Signature(
+        function.name, tuple(arguments), builtins, most, prepared.span(name_token)
+    )
     return KernelModel(function, parameters, signature, reached)
 
 
@@ -125,7 +140,11 @@ def _check_result(prepared: PreparedText, function: Function, head: list[Token])
         raise MslError(f"kernel `{function.name}` is a template: it has no instance to run",
                        prepared.span(prepared.tokens[function.name_index]),
                        hint="instantiated templates (`host_name`) come with the MSL engine")  # fmt: skip
-    result = [t for t in head if t.kind is TokenKind.IDENTIFIER and t.text not in (*_STAGES, "static", "inline")]
+    result = [
+        t
+        for t in head
+        if t.kind is TokenKind.IDENTIFIER and t.text not in (*_STAGES, "static", "inline")
+    ]
     if "void" not in [t.text for t in result] or any(t.text == "*" for t in head):
         token = result[-1] if result else prepared.tokens[function.name_index]
         raise MslError(f"kernel `{function.name}` must return void", prepared.span(token),
@@ -138,7 +157,11 @@ def _construct_error(
     own_names = {f.name for f in functions}
     parts = (*function.head, *function.parameters, *function.body)
     found = find_construct(t for i in parts if (t := prepared.tokens[i]).text not in own_names)
-    return None if found is None else MslError(found.message, prepared.span(found.token), hint=found.hint)
+    return (
+        None
+        if found is None
+        else MslError(found.message, prepared.span(found.token), hint=found.hint)
+    )
 
 
 class _CallGraph:
@@ -148,11 +171,14 @@ class _CallGraph:
         by_name: dict[str, list[int]] = {}
         for index, function in enumerate(functions):
             by_name.setdefault(function.name, []).append(index)
-            for enclosing in function.scope:  # naming a class reaches its constructors and operators
+            for (
+                enclosing
+            ) in function.scope:  # naming a class reaches its constructors and operators
                 if function.name == enclosing or function.name.startswith("operator"):
                     by_name.setdefault(enclosing, []).append(index)
         self._mentioned = [
-            {i for t in self._tokens(prepared, f) for i in by_name.get(t.text, ())} for f in functions
+            {i for t in self._tokens(prepared, f) for i in by_name.get(t.text, ())}
+            for f in functions
         ]
 
     @staticmethod

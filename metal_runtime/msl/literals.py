@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_FLOAT = re.compile(r"(?:\d[\d']*\.?[\d']*|\.\d[\d']*)(?:[eE][+-]?\d+)?|0[xX][\da-fA-F']*\.?[\da-fA-F']*[pP][+-]?\d+")
+_FLOAT = re.compile(
+    r"(?:\d[\d']*\.?[\d']*|\.\d[\d']*)(?:[eE][+-]?\d+)?|0[xX][\da-fA-F']*\.?[\da-fA-F']*[pP][+-]?\d+"
+)
 
 
 def cpp_number(text: str) -> str:
@@ -14,7 +16,11 @@ def cpp_number(text: str) -> str:
     """
     lowered = text.lower()
     is_hex = lowered.startswith("0x")
-    is_float = "p" in lowered if is_hex else ("." in text or "e" in lowered or lowered.endswith(("h", "f")))
+    is_float = (
+        "p" in lowered
+        if is_hex
+        else ("." in text or "e" in lowered or lowered.endswith(("h", "f")))
+    )
     if not is_float:
         return text
     for suffix, spelling in (("bf", "bfloat({}f)"), ("h", "{}f16"), ("f", "{}f"), ("", "{}f")):

@@ -12,7 +12,16 @@ from metal_runtime.msl.tokens import LineTable, TokenKind
 from metal_runtime.source import SourceSpan
 
 _KEPT_ATTRIBUTES = frozenset(
-    ["maybe_unused", "nodiscard", "noreturn", "fallthrough", "likely", "unlikely", "deprecated", "clang"]
+    [
+        "maybe_unused",
+        "nodiscard",
+        "noreturn",
+        "fallthrough",
+        "likely",
+        "unlikely",
+        "deprecated",
+        "clang",
+    ]
 )
 _PROLOGUE = "#include <metal_stdlib>\n"
 USER_TEXT = "msl"
@@ -58,9 +67,15 @@ def translate(library: Library, name: str) -> TranslationUnit:
     for index in left_out:
         tokens = prepared.tokens[library.functions[index].start : library.functions[index].end]
         editor.blank(tokens[0].start, tokens[-1].end)
-    cut = {i for index in left_out for i in range(library.functions[index].start, library.functions[index].end)}
+    cut = {
+        i
+        for index in left_out
+        for i in range(library.functions[index].start, library.functions[index].end)
+    }
     kept = _edit_tokens(library, editor, cut)
-    return TranslationUnit(kernel, library, editor.apply(), "\0".join([*prepared.directives, *kept]))
+    return TranslationUnit(
+        kernel, library, editor.apply(), "\0".join([*prepared.directives, *kept])
+    )
 
 
 def _left_out(library: Library, kernel: KernelModel) -> set[int]:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from metal_runtime.errors import MslError, Note
 from metal_runtime.msl.engine_constructs import find_attribute_construct, find_construct
 from metal_runtime.msl.tokens import Token, TokenKind
-from metal_runtime.msl_types import AddressSpace, Pointer, element_of, parse_type, parse_value_type, type_name, width_of
+from metal_runtime.msl_types import (
+    AddressSpace,
+    Pointer,
+    Void,
+    element_of,
+    parse_type,
+    parse_value_type,
+    type_name,
+    width_of,
+)
 from metal_runtime.program import Argument, ArgumentKind
 from metal_runtime.source import SourceSpan
 
@@ -61,7 +70,11 @@ class _Declared:
 
     @property
     def type_tokens(self) -> list[Token]:
-        return [token for token in self.tokens if token.text != self.name or token is not self._name_token]
+        return [
+            token
+            for token in self.tokens
+            if token.text != self.name or token is not self._name_token
+        ]
 
     @property
     def _name_token(self) -> Token | None:
@@ -76,7 +89,9 @@ def read_parameters(tokens: Sequence[Token], span_of: SpanOf) -> tuple[Parameter
 
     Raises MslError at the parameter that no compute kernel of iris can have.
     """
-    declared = [_declared(part) for part in split_at_commas(tokens) if [t.text for t in part] != ["void"]]
+    declared = [
+        _declared(part) for part in split_at_commas(tokens) if [t.text for t in part] != ["void"]
+    ]
     for parameter in declared:
         _check_constructs(parameter, span_of)
     indices = _buffer_indices(declared, span_of)
@@ -96,7 +111,9 @@ def split_at_commas(tokens: Sequence[Token]) -> list[list[Token]]:
     return [part for part in parts if part]
 
 
-def attributes_of(tokens: Sequence[Token]) -> tuple[list[Token], dict[str, tuple[Token, list[Token]]]]:
+def attributes_of(
+    tokens: Sequence[Token],
+) -> tuple[list[Token], dict[str, tuple[Token, list[Token]]]]:
     """The tokens outside ``[[...]]``, and each attribute's name token and argument tokens by name."""
     plain: list[Token] = []
     attributes: dict[str, tuple[Token, list[Token]]] = {}
@@ -161,7 +178,9 @@ def _buffer_indices(declared: list[_Declared], span_of: SpanOf) -> dict[int, int
 def _index(token: Token, argument: list[Token], span_of: SpanOf) -> int:
     text = argument[0].text.rstrip("uUlL") if len(argument) == 1 else ""
     if not text.isdecimal():
-        raise MslError("a buffer index must be one integer literal", span_of(token), hint="write [[buffer(0)]]")
+        raise MslError(
+            "a buffer index must be one integer literal", span_of(token), hint="write [[buffer(0)]]"
+        )
     if int(text) > MAX_BUFFER_INDEX:
         raise MslError(f"buffer index {text} is over Metal's limit of {MAX_BUFFER_INDEX}", span_of(argument[0]),
                        hint="put small values into one struct, passed as `constant S&`")  # fmt: skip
@@ -177,9 +196,13 @@ def _passing(tokens: list[Token]) -> Passing:
 
 def _parameter(declared: _Declared, index: int | None, span_of: SpanOf) -> Parameter:
     passing = _passing(declared.tokens)
-    place = span_of(next((t for t in reversed(declared.tokens) if t.text == declared.name), declared.tokens[0]))
+    place = span_of(
+        next((t for t in reversed(declared.tokens) if t.text == declared.name), declared.tokens[0])
+    )
     if index is not None:
-        return Parameter(declared.name, passing, argument=_argument(declared, index, passing, place))
+        return Parameter(
+            declared.name, passing, argument=_argument(declared, index, passing, place)
+        )
     known = [name for name in declared.attributes if name in BUILTINS]
     if known:
         return _builtin(declared, known[0], place)
@@ -203,26 +226,37 @@ def _argument(declared: _Declared, index: int, passing: Passing, place: SourceSp
         raise MslError(f"buffer parameter `{declared.name}` needs an address space", place,
                        hint=f"write `device {text}` or `constant {text}`")  # fmt: skip
     space = AddressSpace(spaces[0])
-    kind = ArgumentKind.VALUE if passing is Passing.REFERENCE and space is AddressSpace.CONSTANT else ArgumentKind.BUFFER
-    type_ = parse_type(text if passing is Passing.POINTER or kind is ArgumentKind.VALUE else text.replace("&", "*"))
+    kind = (
+        ArgumentKind.VALUE
+        if passing is Passing.REFERENCE and space is AddressSpace.CONSTANT
+        else ArgumentKind.BUFFER
+    )
+    type_ = parse_type(
+        text if passing is Passing.POINTER or kind is ArgumentKind.VALUE else text.replace("&", "*")
+    )
     if isinstance(type_, Pointer):
-        itemsize, written = type_.element.itemsize, not type_.const
-    else:
-        known = type_ if kind is ArgumentKind.VALUE else None
-        itemsize = getattr(known, "itemsize", None)
-        written = space is AddressSpace.DEVICE and "const" not in texts
-        type_ = known
-    return Argument(declared.name, index, kind, text, type_, itemsize, written, space)  # type: ignore[arg-type]
+        written = not type_.const
+        return Argument(
+            declared.name, index, kind, text, type_, type_.element.itemsize, written, space
+        )
+    written = space is AddressSpace.DEVICE and "const" not in texts
+    if kind is ArgumentKind.BUFFER or type_ is None or isinstance(type_, Void):
+        return Argument(declared.name, index, kind, text, None, None, written, space)
+    return Argument(declared.name, index, kind, text, type_, type_.itemsize, written, space)
 
 
 def _builtin(declared: _Declared, name: str, place: SourceSpan) -> Parameter:
     texts = [token.text for token in declared.type_tokens if token.text != "const"]
     type_ = parse_value_type(" ".join(texts))
-    allowed = "ushort or uint" + (", or a vector of 2 or 3 of them" if name in THREE_DIMENSIONAL else "")
+    allowed = "ushort or uint" + (
+        ", or a vector of 2 or 3 of them" if name in THREE_DIMENSIONAL else ""
+    )
     components = width_of(type_) if type_ is not None else 0
     most = 3 if name in THREE_DIMENSIONAL else 1
     if type_ is None or type_name(element_of(type_)) not in ("ushort", "uint") or components > most:
-        raise MslError(f"`[[{name}]]` cannot have the type `{' '.join(texts)}`", place, hint=f"use {allowed}")
+        raise MslError(
+            f"`[[{name}]]` cannot have the type `{' '.join(texts)}`", place, hint=f"use {allowed}"
+        )
     return Parameter(declared.name, Passing.VALUE, builtin=name, components=components,
                      scalar=type_name(element_of(type_)))  # fmt: skip
 

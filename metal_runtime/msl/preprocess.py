@@ -92,7 +92,11 @@ class _MarkedPlaces(_Places):
     @staticmethod
     def _tokens_of_line(prepared: PreparedText, row: int) -> list[Token]:
         start = prepared.lines.offset(row, 1)
-        return [t for t in prepared.tokens if start <= t.start <= start + len(prepared.lines.lines[row - 1])]
+        return [
+            t
+            for t in prepared.tokens
+            if start <= t.start <= start + len(prepared.lines.lines[row - 1])
+        ]
 
 
 def _same_token(user: list[Token], expanded: list[Token], wanted: Token) -> Token | None:
@@ -113,7 +117,9 @@ def needs_preprocessor(source: str) -> bool:
     if "#" not in source and "__LINE__" not in source and "__FILE__" not in source:
         return False
     for token in tokenize(source):
-        if token.kind is TokenKind.DIRECTIVE and not _STANDARD_INCLUDE.fullmatch(token.text.strip()):
+        if token.kind is TokenKind.DIRECTIVE and not _STANDARD_INCLUDE.fullmatch(
+            token.text.strip()
+        ):
             return True
         if token.text in ("__LINE__", "__FILE__", "__COUNTER__"):
             return True
@@ -139,7 +145,9 @@ def prepare(source: str, file: str, options: CompileOptions) -> PreparedText:
     return PreparedText(text, _MarkedPlaces(source, file, lines))
 
 
-_STANDARD_INCLUDE_LINE = re.compile(rf"^[ \t]*{_STANDARD_INCLUDE.pattern.removesuffix(chr(92) + 's*')}", re.MULTILINE)
+_STANDARD_INCLUDE_LINE = re.compile(
+    rf"^[ \t]*{_STANDARD_INCLUDE.pattern.removesuffix(chr(92) + 's*')}", re.MULTILINE
+)
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -7,8 +7,12 @@ from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.tokens import LineTable
 from metal_runtime.program import CompileOptions, MslProgram, Signature
 
+_DEFAULTS = CompileOptions()
 
-def read_program(source: str, file: str = "<msl>", options: CompileOptions = CompileOptions()) -> MslProgram:  # noqa: B008
+
+def read_program(
+    source: str, file: str = "<msl>", options: CompileOptions = _DEFAULTS
+) -> MslProgram:
     """The program of an MSL text: every kernel in it that the devices of today can run is an entry point.
 
     ``file`` is what diagnostics call the text, and where its quoted includes are looked for.
@@ -38,7 +42,9 @@ def _no_kernel(library: Library, source: str, file: str) -> MslError:
         return next(iter(library.problems.values()))
     names = [f"`{function.name}`" for function in library.functions]
     if not names:
-        return MslError(f"{file}: the text has no kernel", hint="write `kernel void name(...) { ... }`")
+        return MslError(
+            f"{file}: the text has no kernel", hint="write `kernel void name(...) { ... }`"
+        )
     function = library.functions[-1]
     token = library.prepared.tokens[function.name_index]
     place = library.prepared.span(token) if source else LineTable(source, file).span(0, 0)

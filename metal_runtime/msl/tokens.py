@@ -45,7 +45,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-_KINDS: dict[str | None, TokenKind | None] = {kind.value: kind for kind in TokenKind} | {
+_KINDS: dict[str | None, TokenKind | None] = {
+    **{kind.value: kind for kind in TokenKind},
     "skip": None,
     "word": TokenKind.IDENTIFIER,  # an identifier that touches a literal which is none of its own
     "delimiter": TokenKind.TEXT,  # the last group that closes inside a raw string

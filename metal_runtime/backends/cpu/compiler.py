@@ -31,7 +31,12 @@ def kernel_object(unit: TranslationUnit, program: MslProgram) -> Path:
     def build(output: str) -> None:
         objects = object_cache.scratch_path(f"{name}.o")
         try:
-            completed = clang.compile_object(unit.cpp_text(entry), kernel_flags(program.options), objects)
+            flags = (
+                *kernel_flags(program.options),
+                "-include-pch",
+                str(standard_header(program.options)),
+            )
+            completed = clang.compile_object(unit.cpp_text(entry), flags, objects)
             if not completed.succeeded:
                 raise compile_error(completed.diagnostics, unit, program)
             clang.link_shared([objects], output, target)
@@ -39,6 +44,24 @@ def kernel_object(unit: TranslationUnit, program: MslProgram) -> Path:
             Path(objects).unlink(missing_ok=True)
 
     return object_cache.store(name, key, target.name, build)
+
+
+def standard_header(options: CompileOptions) -> Path:
+    """Our metal_stdlib precompiled with the flags of a kernel: reading it takes a tenth of the time."""
+    flags = kernel_flags(options)
+    header = clang.INCLUDE_DIR / "metal_stdlib"
+    key = _digest(clang.toolchain(), headers_digest(clang.INCLUDE_DIR), *flags)
+    found = object_cache.find(header.name, key, object_cache.PRECOMPILED_HEADER)
+    if found is not None:
+        return found
+
+    def build(output: str) -> None:
+        completed = clang.precompile_header(str(header), flags, output)
+        if not completed.succeeded:
+            raise InternalError(f"metal_stdlib does not compile: {completed.diagnostics.strip()}")
+
+    target = clang.host_target().name
+    return object_cache.store(header.name, key, target, build, object_cache.PRECOMPILED_HEADER)
 
 
 def kernel_flags(options: CompileOptions) -> tuple[str, ...]:
@@ -50,7 +73,9 @@ def kernel_assembly(unit: TranslationUnit, options: CompileOptions) -> str:
     """The assembly text of a kernel."""
     completed = clang.assembly(unit.cpp_text(entry_text(unit.kernel)), kernel_flags(options))
     if not completed.succeeded:
-        raise InternalError(f"a kernel that compiled before does not now: {completed.diagnostics.strip()}")
+        raise InternalError(
+            f"a kernel that compiled before does not now: {completed.diagnostics.strip()}"
+        )
     return completed.output
 
 
@@ -70,7 +95,9 @@ def native_runtime_object() -> Path:
         try:
             completed = clang.compile_object('#include "runtime.cpp"\n', flags, objects)
             if not completed.succeeded:
-                raise InternalError(f"the native runtime does not compile: {completed.diagnostics.strip()}")
+                raise InternalError(
+                    f"the native runtime does not compile: {completed.diagnostics.strip()}"
+                )
             clang.link_shared([objects], output, target)
         finally:
             Path(objects).unlink(missing_ok=True)

@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from metal_runtime import settings
 from metal_runtime.backends.cpu.compiler import kernel_assembly, kernel_object
-from metal_runtime.backends.cpu.entry import ENTRY_SYMBOL, SIMD_WIDTH, entry_text, runs_by_threadgroup
+from metal_runtime.backends.cpu.entry import (
+    ENTRY_SYMBOL,
+    SIMD_WIDTH,
+    entry_text,
+    runs_by_threadgroup,
+)
 from metal_runtime.backends.cpu.native_runtime import (
     NativePipeline,
     Outcome,
@@ -25,7 +30,7 @@ from metal_runtime.errors import DeviceMemoryError, InternalError, KernelFault, 
 from metal_runtime.msl import clang
 from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.msl_to_cpp import TranslationUnit, translate
-from metal_runtime.program import ArgumentKind, MslProgram, Signature
+from metal_runtime.program import MslProgram, Signature
 
 MAX_THREADS_PER_THREADGROUP = 1024
 
@@ -46,7 +51,9 @@ class CpuAllocator:
     def allocate(self, nbytes: int) -> CpuAllocation:
         address = native_runtime().allocate(nbytes)
         if not address:
-            raise DeviceMemoryError(f"the system has no memory for {nbytes} bytes", hint="close buffers first")
+            raise DeviceMemoryError(
+                f"the system has no memory for {nbytes} bytes", hint="close buffers first"
+            )
         return CpuAllocation(address, nbytes)
 
     def free(self, allocation: Allocation) -> None:
@@ -100,7 +107,7 @@ class CpuPipeline:
                 words.append(binding[0].address + binding[1])
             else:
                 words.append(_RELATIVE | (self._values_at + len(values)))
-                values += binding + bytes(-len(binding) % 16)  # type: ignore[operator, arg-type]
+                values += binding + bytes(-len(binding) % 16)  # type: ignore[operator]
         try:
             return self._pack(*config.grid, *config.threadgroup, *words) + values
         except struct.error:
@@ -109,9 +116,12 @@ class CpuPipeline:
     def _bad_request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> LaunchError:
         wanted = len(self.signature.arguments)
         if len(bindings) != wanted:
-            return LaunchError(f"{len(bindings)} arguments are bound, it has {wanted}", kernel=self.signature.name)
+            return LaunchError(
+                f"{len(bindings)} arguments are bound, it has {wanted}", kernel=self.signature.name
+            )
         return LaunchError(
-            f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched", kernel=self.signature.name
+            f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched",
+            kernel=self.signature.name,
         )
 
 
@@ -142,7 +152,9 @@ def _check_agreement(declared: Signature, read: Signature) -> None:
     """A signature that does not fit its text would bind memory wrongly."""
     shapes = [[(a.index, a.kind) for a in signature.arguments] for signature in (declared, read)]
     if shapes[0] != shapes[1]:
-        raise InternalError(f"the signature of `{declared.name}` does not fit its text: {declared} / {read}")
+        raise InternalError(
+            f"the signature of `{declared.name}` does not fit its text: {declared} / {read}"
+        )
 
 
 class CpuStream:
@@ -151,7 +163,9 @@ class CpuStream:
     def __init__(self) -> None:
         self._launch = native_runtime().launch
 
-    def launch(self, pipeline: CpuPipeline, config: LaunchConfig, bindings: Sequence[Binding]) -> None:
+    def launch(
+        self, pipeline: CpuPipeline, config: LaunchConfig, bindings: Sequence[Binding]
+    ) -> None:
         outcome = self._launch(pipeline.handle, pipeline.request(config, bindings))
         if outcome:
             raise _fault(Outcome(outcome), pipeline.signature, config)
@@ -172,13 +186,19 @@ def _fault(outcome: Outcome, signature: Signature, config: LaunchConfig) -> Base
         return KernelFault(f"it touched address {address:#x}, outside its buffers", kernel=name,
                            hint="compare indices with the number of elements in the kernel")  # fmt: skip
     if outcome is Outcome.TRAP:
-        return KernelFault("it executed a trap: an integer divided by zero, or code that cannot be reached", kernel=name)
+        return KernelFault(
+            "it executed a trap: an integer divided by zero, or code that cannot be reached",
+            kernel=name,
+        )
     if outcome is Outcome.TIME_LIMIT:
         return KernelFault(f"it still ran after {settings.time_limit():g} seconds and was ended", kernel=name,
                            hint="look for a loop without end, or set IRIS_TIME_LIMIT to more seconds")  # fmt: skip
     if outcome is Outcome.NO_THREADS:
         return DeviceMemoryError("the system has no memory for a thread")
-    return LaunchError(f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched", kernel=name)
+    return LaunchError(
+        f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched",
+        kernel=name,
+    )
 
 
 class CpuDevice:

@@ -41,7 +41,9 @@ _EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "thread_index_in_quadgroup": ("index % 4",),
     "quadgroup_index_in_threadgroup": ("index / 4",),
     "quadgroups_per_threadgroup": ("(nx * ny * nz + 3) / 4",),
-    "dispatch_quadgroups_per_threadgroup": ("(launch.group[0] * launch.group[1] * launch.group[2] + 3) / 4",),
+    "dispatch_quadgroups_per_threadgroup": (
+        "(launch.group[0] * launch.group[1] * launch.group[2] + 3) / 4",
+    ),
 }
 
 _BY_ROW = """\
@@ -88,7 +90,9 @@ def entry_text(kernel: KernelModel) -> str:
         if parameter.argument is not None:
             declarations.append(_declaration(number, parameter, order[parameter.argument.index]))
             is_value = parameter.argument.kind is ArgumentKind.VALUE
-            operands.append(f"a{number}.value" if is_value else f"{_dereference(parameter)}a{number}")
+            operands.append(
+                f"a{number}.value" if is_value else f"{_dereference(parameter)}a{number}"
+            )
         elif parameter.builtin is not None:
             operands.append(_builtin_operand(number, parameter, parameter.builtin))
     call = f"::{name}({', '.join(operands)})"

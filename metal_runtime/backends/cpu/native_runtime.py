@@ -83,4 +83,12 @@ def function_address(library: ctypes.CDLL, symbol: str) -> int:
     return address
 
 
-__all__ = ["NativePipeline", "NativeRuntime", "Outcome", "function_address", "load_object", "native_runtime", "object_cache"]
+__all__ = [
+    "NativePipeline",
+    "NativeRuntime",
+    "Outcome",
+    "function_address",
+    "load_object",
+    "native_runtime",
+    "object_cache",
+]

@@ -1,4 +1,4 @@
-"""Compiled objects on disk: a key and a way to build in, the path of a whole, verified shared object out."""
+"""What was compiled, on disk: a key and a way to build in, the path of a whole, verified file out."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from typing import Any
 
 from metal_runtime import settings
 
-# An entry is the shared object, then JSON about it, then this trailer: loaders ignore what follows an object.
+# An entry is what was built, then JSON about it, then this trailer: neither the loader of shared objects nor
+# clang, reading a precompiled header, looks at what follows.
 _TRAILER = struct.Struct("<8sIII")  # magic, bytes of JSON, checksum of object and JSON, version
 _MAGIC = b"IRISOBJ\n"
 _VERSION = 1
-_SUFFIX = ".so"
+OBJECT = ".so"
+PRECOMPILED_HEADER = ".pch"
 _counter = itertools.count()
 
 
@@ -40,32 +42,36 @@ def directory() -> Path:
     return settings.cache_dir() / "cpu"
 
 
-def entry_path(kernel: str, key: str) -> Path:
+def entry_path(kernel: str, key: str, suffix: str) -> Path:
     """The file of an entry: the kernel's name for people, the key for the machine."""
     name = "".join(c if c.isalnum() or c == "_" else "-" for c in kernel)[:80]
-    return directory() / f"{name}-{key}{_SUFFIX}"
+    return directory() / f"{name}-{key}{suffix}"
 
 
-def find(kernel: str, key: str) -> Path | None:
+def find(kernel: str, key: str, suffix: str = OBJECT) -> Path | None:
     """The entry's path when it is there and whole. A damaged one is removed, and not loaded."""
-    path = entry_path(kernel, key)
+    path = entry_path(kernel, key, suffix)
     try:
         content = path.read_bytes()
     except OSError:
         return None
     if _description(content) is not None:
         return path
-    with contextlib.suppress(OSError):  # another process may have replaced or removed it: both are well
+    with contextlib.suppress(
+        OSError
+    ):  # another process may have replaced or removed it: both are well
         path.unlink()
     return None
 
 
-def store(kernel: str, key: str, target: str, build: Callable[[str], None]) -> Path:
+def store(
+    kernel: str, key: str, target: str, build: Callable[[str], None], suffix: str = OBJECT
+) -> Path:
     """Builds an entry under a name of its own and puts it in place at once, so that nobody sees half of it.
 
-    ``build`` is called with the path to write the shared object to.
+    ``build`` is called with the path to write to.
     """
-    path = entry_path(kernel, key)
+    path = entry_path(kernel, key, suffix)
     temporary = scratch_path(path.name)
     try:
         build(temporary)
@@ -98,7 +104,12 @@ def _description(content: bytes) -> dict[str, Any] | None:
     if body < 0:
         return None
     magic, length, checksum, version = _TRAILER.unpack_from(content, body)
-    if magic != _MAGIC or version != _VERSION or length > body or zlib.crc32(content[:body]) != checksum:
+    if (
+        magic != _MAGIC
+        or version != _VERSION
+        or length > body
+        or zlib.crc32(content[:body]) != checksum
+    ):
         return None
     description: dict[str, Any] = json.loads(content[body - length : body])
     return description
@@ -108,7 +119,9 @@ def entries() -> Iterator[CacheEntry]:
     """Every whole entry, in order of kernel names."""
     if not directory().is_dir():
         return
-    for path in sorted(directory().glob(f"*{_SUFFIX}")):
+    for path in sorted(
+        p for p in directory().iterdir() if p.suffix in (OBJECT, PRECOMPILED_HEADER)
+    ):
         try:
             content = path.read_bytes()
         except OSError:
