@@ -178,6 +178,59 @@ def test_decorated_kernel_has_the_known_attributes() -> None:
     np.testing.assert_array_equal(api.to_numpy(out), a * np.float32(3))
 
 
+def test_kernels_without_parameters_or_work_are_kernels() -> None:
+    from metal_runtime import api
+    from metal_runtime.decorator import kernel
+
+    @kernel
+    def no_parameters():
+        pass
+
+    @kernel(name="does_nothing", param_types={"x": "device float*"})
+    def untouched(x):
+        """Leaves x as it is."""
+
+    a = floats(5)
+    x = api.asarray(a)
+    api.launch_kernel("no_parameters", grid=(4,), block=(1,), args=[])
+    api.launch_kernel("does_nothing", grid=(4,), block=(1,), args=[x])
+    np.testing.assert_array_equal(api.to_numpy(x), a)
+
+
+def test_a_chain_of_operations_on_flattened_arrays() -> None:
+    from metal_runtime import api, ops
+    from metal_runtime.decorator import kernel, metal
+
+    @kernel(
+        param_types={
+            "a": "device const float*",
+            "scalar": "device const float*",
+            "out": "device float*",
+            "n": "uint",
+        }
+    )
+    def fused_chain(a, scalar, out, n):
+        i = metal.thread_id()
+        if i < n:
+            acc = 0.0
+            for k in range(3):
+                acc = acc + a[i * 3 + k] * scalar[0]
+            if acc < 0.0:
+                out[i] = 0.0
+            else:
+                out[i] = acc
+
+    rows = floats(33, 3)
+    a, scalar = api.asarray(rows.flatten()), api.asarray(np.array([2.0], np.float32))
+    out = api.empty((33,), api.DType.FLOAT32)
+    api.launch_kernel("fused_chain", grid=(64,), block=(16,), args=[a, scalar, out, 33])
+    api.synchronize()
+    expected = np.maximum((rows.astype(np.float64) * 2).sum(1), 0)
+    np.testing.assert_allclose(api.to_numpy(out), expected, rtol=1e-5, atol=1e-6)
+    twice = ops.relu(ops.mul_scalar(ops.add(a, a), 0.5))
+    np.testing.assert_array_equal(api.to_numpy(twice), np.maximum(rows.flatten(), 0))
+
+
 def test_thread_ids_in_all_known_spellings() -> None:
     from metal_runtime import api
     from metal_runtime.decorator import kernel, metal

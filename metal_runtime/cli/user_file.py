@@ -22,7 +22,7 @@ def split_target(target: str) -> tuple[Path, str | None]:
         raise typer.BadParameter(f"'{path}' is neither a .py nor a .metal file")
     if not path.is_file():
         raise typer.BadParameter(f"there is no file '{path}'")
-    return path, name or None
+    return path, (name or None) if colon else None
 
 
 def choose(names: list[str], wanted: str | None, path: Path) -> str:
