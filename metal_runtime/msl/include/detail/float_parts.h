@@ -29,7 +29,7 @@ IRIS_FN float modf(float x, float& integral) {
 }
 
 // The exact remainder. A quotient of floats has up to 278 bits; each step in double takes 50 of them
-// away, and every intermediate remainder is exact.
+// away, and every intermediate remainder is exact, though it may have either sign.
 IRIS_FN float fmod(float x, float y) {
   double b = double(magnitude(y));
   double rest = double(magnitude(x));
@@ -37,8 +37,9 @@ IRIS_FN float fmod(float x, float y) {
   #pragma clang loop unroll(full)
   for (int step = 0; step < 6; ++step) {
     double quotient = round_to_zero(rest * inverse);
-    rest = magnitude(fused(-quotient, b, rest));
+    rest = fused(-quotient, b, rest);
   }
+  rest = pick(rest < 0.0, rest + b, rest);
   rest = pick(rest >= b, rest - b, rest);
   float result = copy_sign(float(rest), x);
   result = pick(magnitude(y) == infinity(), x, result);
