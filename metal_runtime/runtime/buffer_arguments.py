@@ -13,7 +13,7 @@ from metal_runtime.device.pool import Block
 from metal_runtime.device.protocol import Binding, BufferBinding
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError, LaunchError
-from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, Vector, element_of
+from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, Vector, element_of, type_name
 from metal_runtime.program import Argument, ArgumentKind
 from metal_runtime.runtime.value_arguments import described, pack_value
 
@@ -255,5 +255,12 @@ def _buffer_hint(argument: Argument, value: Any) -> str:
         dtype = "np.float32" if element is None else f"np.{element_of(element).numpy_dtype.name}"
         return f"pass np.array(values, {dtype}), or api.asarray of it"
     if _is_number(value):
-        return "pass a NumPy array or a buffer; the kernel writes its result there"
+        if argument.written:
+            return "pass a NumPy array or a buffer; the kernel writes its result there"
+        element = (
+            type_name(argument.type.element) if isinstance(argument.type, Pointer) else "float"
+        )
+        return (
+            f"pass a NumPy array or a buffer, or declare the parameter `{element}` for one number"
+        )
     return "pass a NumPy array, or a buffer made with metal_runtime.api"

@@ -130,10 +130,7 @@ def arguments_by_name(
 ) -> tuple[Any, ...]:
     """Positional and keyword arguments in parameter order. Raises LaunchError as a call would raise TypeError."""
     if len(args) > len(parameters):
-        raise LaunchError(
-            f"takes {_arguments(len(parameters))} ({', '.join(parameters)}), not {len(args)}",
-            kernel=kernel,
-        )
+        raise _too_many(kernel, parameters, len(args))
     values = dict(zip(parameters, args, strict=False))
     for name, value in named.items():
         if name not in parameters:
@@ -149,18 +146,30 @@ def arguments_by_name(
         values[name] = value
     missing = [name for name in parameters if name not in values]
     if missing:
-        raise LaunchError(
-            f"missing {_arguments(len(missing))}: {', '.join(missing)}",
-            kernel=kernel,
-            hint=f"call {kernel}({', '.join(parameters)}, threads=...)",
-        )
+        raise _missing(kernel, parameters, missing)
     return tuple(values[name] for name in parameters)
 
 
 def wrong_count(kernel: str, arguments: Sequence[Argument], given: int) -> LaunchError:
     """The error for a call with too few or too many values."""
-    names = ", ".join(argument.name for argument in arguments)
-    return LaunchError(f"takes {_arguments(len(arguments))} ({names}), not {given}", kernel=kernel)
+    names = [argument.name for argument in arguments]
+    if given < len(names):
+        return _missing(kernel, names, names[given:])
+    return _too_many(kernel, names, given)
+
+
+def _too_many(kernel: str, parameters: Sequence[str], given: int) -> LaunchError:
+    return LaunchError(
+        f"takes {_arguments(len(parameters))} ({', '.join(parameters)}), not {given}", kernel=kernel
+    )
+
+
+def _missing(kernel: str, parameters: Sequence[str], missing: Sequence[str]) -> LaunchError:
+    return LaunchError(
+        f"missing {_arguments(len(missing))}: {', '.join(missing)}",
+        kernel=kernel,
+        hint=f"its parameters are: {', '.join(parameters)}",
+    )
 
 
 def _arguments(count: int) -> str:

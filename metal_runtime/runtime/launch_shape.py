@@ -8,6 +8,7 @@ from typing import Any
 from metal_runtime.device.launch_config import MAX_GRID, Extent, LaunchConfig
 from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.errors import LaunchError
+from metal_runtime.runtime.value_arguments import described
 
 
 def launch_config(
@@ -28,7 +29,7 @@ def launch_config(
     for size in threads:
         if size > MAX_GRID:
             raise LaunchError(
-                f"{grid_name} {grid} has {size:,} threads on one axis; thread positions are 32-bit",
+                f"{grid_name}={grid} has {size:,} threads on one axis; thread positions are 32-bit",
                 kernel=kernel,
                 hint=f"use at most {MAX_GRID:,} an axis, or more axes",
             )
@@ -39,7 +40,7 @@ def launch_config(
     count = group[0] * group[1] * group[2]
     if count > limit:
         raise LaunchError(
-            f"{threadgroup_name} {threadgroup} has {count:,} threads, more than the {limit:,} that "
+            f"{threadgroup_name}={threadgroup} has {count:,} threads, more than the {limit:,} that "
             f"device `{traits.backend}` runs of this kernel in one threadgroup",
             kernel=kernel,
             hint=f"leave it out, or use for example {default_threadgroup(group, traits, limit)}",
@@ -67,15 +68,18 @@ def _extent(kernel: str, what: str, value: Any) -> Extent:
     parts = tuple(value) if isinstance(value, tuple | list) or _is_array(value) else (value,)
     if not 1 <= len(parts) <= 3:
         raise LaunchError(
-            f"{what} {value!r} has {len(parts)} dimensions",
+            f"{what}={value!r} has {len(parts)} dimensions",
             kernel=kernel,
             hint=f"give 1 to 3 integers, such as {what}=n or {what}=(width, height)",
         )
     sizes = [_integer(kernel, what, value, part) for part in parts]
     for size in sizes:
         if size <= 0:
+            wrong = "zero" if size == 0 else "negative"
             raise LaunchError(
-                f"{what} {value!r} {'is zero' if size == 0 else 'is negative'} on one axis",
+                f"{what}={value!r} is {wrong} on one axis"
+                if len(sizes) > 1
+                else f"{what} is {size}",
                 kernel=kernel,
                 hint="every axis counts at least 1; skip the launch when there is nothing to do",
             )
@@ -94,7 +98,9 @@ def _integer(kernel: str, what: str, whole: Any, part: Any) -> int:
         except TypeError:
             pass
     raise LaunchError(
-        f"{what} {whole!r} holds {part!r}, a {type(part).__name__}, not an integer",
+        f"{what}={whole!r} holds no integer but {described(part)}"
+        if part is not whole
+        else f"{what} is {described(part)}, not an integer",
         kernel=kernel,
         hint=_integer_hint(what, part),
     )

@@ -58,7 +58,7 @@ def _pack_scalar(kernel: str, argument: Argument, type_: DType, value: Any) -> b
     number = _number(value)
     if number is None:
         raise _error(
-            kernel, argument, f"takes one {type_.metal_name}, not {_described(value)}",
+            kernel, argument, f"takes one {type_.metal_name}, not {described(value)}",
             _scalar_hint(type_, value),
         )  # fmt: skip
     if type_ is DType.BOOL:
@@ -66,7 +66,7 @@ def _pack_scalar(kernel: str, argument: Argument, type_: DType, value: Any) -> b
             raise _error(
                 kernel,
                 argument,
-                f"takes a bool, not {_described(value)}",
+                f"takes a bool, not {described(value)}",
                 "convert it with bool(...)",
             )
         return b"\1" if number else b"\0"
@@ -76,11 +76,11 @@ def _pack_scalar(kernel: str, argument: Argument, type_: DType, value: Any) -> b
             raise _error(
                 kernel,
                 argument,
-                f"takes an integer ({type_.metal_name}), not {_described(value)}",
+                f"takes an integer ({type_.metal_name}), not {described(value)}",
                 hint,
             )
         return _pack_integer(kernel, argument, type_, number)
-    return _pack_float(kernel, argument, type_, float_of(number))
+    return _pack_float(kernel, argument, type_, number)
 
 
 def _pack_integer(kernel: str, argument: Argument, type_: DType, number: int) -> bytes:
@@ -96,13 +96,14 @@ def _pack_integer(kernel: str, argument: Argument, type_: DType, number: int) ->
 
 
 def _pack_float(kernel: str, argument: Argument, type_: DType, number: float) -> bytes:
+    double = _float_of(number)
     with np.errstate(all="ignore"):
-        packed = np.asarray(number, np.float64).astype(type_.numpy_dtype)
-    if np.isinf(packed.astype(np.float64)) and abs(number) != float("inf"):
+        packed = np.asarray(double, np.float64).astype(type_.numpy_dtype)
+    if np.isinf(packed.astype(np.float64)) and abs(double) != float("inf"):
         raise _error(
             kernel,
             argument,
-            f"{number!r} is out of the range of {type_.metal_name}",
+            f"{described(number)} is out of the range of {type_.metal_name}",
             "pass float('inf') if infinity is meant"
             if type_ is DType.FLOAT32
             else "declare the parameter `float`",
@@ -114,10 +115,10 @@ def _pack_vector(kernel: str, argument: Argument, type_: Vector, value: Any) -> 
     wanted = f"{type_.width} numbers ({type_})"
     if not isinstance(value, tuple | list | np.ndarray):
         hint = f"pass a tuple such as {_example(type_)}"
-        raise _error(kernel, argument, f"takes {wanted}, not {_described(value)}", hint)
+        raise _error(kernel, argument, f"takes {wanted}, not {described(value)}", hint)
     if isinstance(value, np.ndarray) and value.ndim != 1:
         hint = f"pass one vector, such as {_example(type_)}"
-        raise _error(kernel, argument, f"takes {wanted}, not {_described(value)}", hint)
+        raise _error(kernel, argument, f"takes {wanted}, not {described(value)}", hint)
     if len(value) != type_.width:
         hint = f"pass {_example(type_)}"
         raise _error(kernel, argument, f"takes {wanted}, not {len(value)} of them", hint)
@@ -134,7 +135,7 @@ def _pack_struct(kernel: str, argument: Argument, value: Any) -> bytes:
         raise _error(
             kernel,
             argument,
-            f"takes the bytes of a `{argument.type_text}`, not {_described(value)}",
+            f"takes the bytes of a `{argument.type_text}`, not {described(value)}",
             "pass bytes (struct.pack), or an element of a NumPy structured array",
         )
     if argument.itemsize is not None and len(data) != argument.itemsize:
@@ -154,7 +155,7 @@ def integer_range(type_: DType) -> tuple[int, int]:
     return 0, (1 << type_.bits) - 1
 
 
-def float_of(number: int | float) -> float:
+def _float_of(number: int | float) -> float:
     """The nearest double; an integer beyond all doubles gives the greatest one, which no MSL type holds."""
     try:
         return float(number)
@@ -202,22 +203,20 @@ def _example(type_: Vector) -> str:
     return f"({', '.join(numbers[: type_.width])})"
 
 
-def _described(value: Any) -> str:
+def described(value: Any) -> str:
     """What an error calls a value: short, and never its whole content."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if value is None:
         return "None"
+    if isinstance(value, int) and abs(value) > 10**40:
+        return "an int of more than 40 digits"
     text = repr(value)
     name = type(value).__name__
+    article = "an" if name[0] in "aeiouAEIOU" and not name.startswith("ui") else "a"
     if len(text) > 40 or "\n" in text or text.startswith("<"):
-        return f"a {name}"
-    return f"{text} (a {name})"
-
-
-def described(value: Any) -> str:
-    """A value as an error message names it."""
-    return _described(value)
+        return f"{article} {name}"
+    return f"{text} ({article} {name})"
 
 
 def _error(kernel: str, argument: Argument, message: str, hint: str | None) -> LaunchError:
