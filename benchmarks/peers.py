@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Contender
+from metal_runtime import __version__
 
 Arrays = Sequence[np.ndarray]
 Build = Callable[[str, str, Arrays, int], Contender]
@@ -35,13 +36,12 @@ def versions() -> dict[str, str | None]:
     """The version of each peer's module; None where it is not installed."""
     found: dict[str, str | None] = {}
     for peer, module in PEERS.items():
-        try:
-            importlib.import_module(module)
-            found[peer] = metadata.version("iris-metal" if module == "metal_runtime" else module)
-        except ImportError:
+        if importlib.util.find_spec(module) is None:
             found[peer] = None
-        except metadata.PackageNotFoundError:
-            found[peer] = "not installed as a package"
+        elif module == "metal_runtime":
+            found[peer] = __version__
+        else:
+            found[peer] = metadata.version(module)
     return found
 
 

@@ -162,7 +162,7 @@ def test_decorated_kernel_has_the_known_attributes() -> None:
 
     @kernel(param_types=types, name="scaled_copy")
     def copy_scaled(src, dst, n):
-        i = metal.program_id(0)
+        i = metal.thread_id()
         if i < n:
             dst[i] = src[i] * 3.0
 
