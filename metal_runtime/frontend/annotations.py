@@ -95,7 +95,10 @@ def _type_of_object(found: Any, node: ast.expr, source: FunctionSource) -> Type 
         try:
             return scalar_type(found)
         except DTypeError as error:
-            raise source.error(error.message, node, error.hint) from None
+            near = (
+                f"use np.{found.__name__.replace('64', '32')}" if "64" in found.__name__ else None
+            )
+            raise source.error(error.message, node, near) from None
     return None
 
 

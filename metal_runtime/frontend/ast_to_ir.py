@@ -16,7 +16,7 @@ from metal_runtime.frontend.conversions import as_value, cast_text, implicit
 from metal_runtime.frontend.expressions import Expressions
 from metal_runtime.frontend.infer_types import is_definite
 from metal_runtime.frontend.operands import Buffer, IntLiteral, Numeric, Operand, Value
-from metal_runtime.frontend.operations import apply, binary
+from metal_runtime.frontend.operations import SYMBOLS, apply, binary
 from metal_runtime.frontend.places import Places
 from metal_runtime.frontend.python_objects import not_a_number
 from metal_runtime.frontend.ranges import lower_range
@@ -66,7 +66,7 @@ class Statements:
             self.context.scope.parameters.values(), self.context.params, strict=True
         ):
             if symbol.kind is Kind.LOCAL:
-                place = Read(self.context.local_name(symbol), param.type, span=param.span)  # type: ignore[arg-type]
+                place = Read(self.context.copy_name(symbol), param.type, span=param.span)  # type: ignore[arg-type]
                 value = Read(param.name, param.type, span=param.span)  # type: ignore[arg-type]
                 self.emit(Assign(place, value, span=param.span))
         body = self.source.node.body
@@ -169,7 +169,7 @@ class Statements:
             f"`{symbol.name}` would be `{here}` here, but it is `{other}`",
             self.source.span(target),
             hint=f"a variable has one type: write `{symbol.name} = {cast_text(variable.type, text)}`, "
-            f'or declare it: `{symbol.name}: "{here}"`',
+            f'or declare it before: `{symbol.name}: "{here}"`',
             notes=(Note(f"`{symbol.name}` is `{other}` because of this", variable.span),),
         )
 
@@ -182,7 +182,23 @@ class Statements:
             left = Value(place, left.span, self.context.variable(symbol).weak)
         right = self.expressions.number(node.value)
         whole = binary(node.op, left, right, span, self.expressions.reuse)
-        self.emit(Assign(place, implicit(whole, place.type, what, notes), span=span))
+        try:
+            converted = implicit(whole, place.type, what, notes)
+        except KernelTypeError as error:
+            raise self._augmented_error(node, place, error) from None
+        self.emit(Assign(place, converted, span=span))
+
+    def _augmented_error(
+        self, node: ast.AugAssign, place: Place, error: KernelTypeError
+    ) -> KernelTypeError:
+        """The same error with a hint that spells the assignment out."""
+        target, value = self.source.text(node.target), self.source.text(node.value)
+        whole = f"{target} {SYMBOLS[type(node.op)]} {value}"
+        hint = f"write `{target} = {cast_text(place.type, whole)}`"
+        keep = isinstance(place.type, Vector) or "..." in whole
+        return KernelTypeError(
+            error.message, error.span, hint=error.hint if keep else hint, notes=error.notes
+        )
 
     # --- branches and loops ---
 

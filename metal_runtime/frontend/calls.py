@@ -35,7 +35,9 @@ def lower_call(lowerer: Lowerer, node: ast.Call) -> Operand:
     try:
         intrinsic = _intrinsic(callee)
     except DTypeError as error:
-        raise source.error(error.message, node, f"use {text.replace('64', '32')}") from None
+        raise source.error(
+            error.message, node, f"use {text.replace('64', '32')}" if "64" in text else None
+        ) from None
     if intrinsic is not None:
         args = in_order(lowerer, node, text, callee)
         return intrinsic(lowerer, CallSite(node, text, args, source.span(node)))

@@ -126,6 +126,13 @@ class FunctionContext:
             )
         return self.ir_names[symbol]
 
+    def copy_name(self, symbol: Symbol) -> str:
+        """The name in the IR of the copy of a value parameter that is assigned to."""
+        variable = self.variable(symbol)
+        name = self.temporary(f"{symbol.name}_local", variable.type, symbol.span)
+        self.ir_names[symbol] = name
+        return name
+
     def temporary(self, wanted: str, type_: ValueType, span: SourceSpan) -> str:
         """A new variable of the IR that the user did not write."""
         name = self.names.fresh(wanted)

@@ -284,7 +284,20 @@ def _unify_vectors(operands: Sequence[Numeric], vectors: Sequence[Value]) -> lis
     for other in vectors[1:]:
         if other.type != type_:
             raise _vector_mismatch(vectors[0], other)
+    for operand in operands:
+        is_float = isinstance(operand, Value) and element_of(operand.type).is_float
+        if is_float and not type_.element.is_float:
+            raise _float_beside_integers(vectors[0], type_, operand.span)
     return [implicit(o, type_, f"`{written(vectors[0].span)}`") for o in operands]
+
+
+def _float_beside_integers(vector: Value, type_: Vector, span: SourceSpan) -> KernelTypeError:
+    wanted = cast_text(Vector(DType.FLOAT32, type_.width), written(vector.span))
+    return KernelTypeError(
+        f"this is `float`, but `{written(vector.span)}` is `{type_}`",
+        span,
+        hint=f"convert the vector: `{wanted}`",
+    )
 
 
 def _vector_mismatch(first: Value, other: Value) -> KernelTypeError:

@@ -159,7 +159,7 @@ class Expressions:
         try:
             variable = self._context.variable(symbol)
         except KernelTypeError as error:
-            message = f"`{symbol.name}` is read, but no assignment gives it a value"
+            message = f"`{symbol.name}` is read before anything is assigned to it"
             raise type(error)(message, span, hint="assign it before") from None
         name = self._context.ir_names.get(symbol) or self._context.local_name(symbol)
         return Value(Read(name, variable.type, span=span), span, variable.weak)

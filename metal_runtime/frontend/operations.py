@@ -26,6 +26,9 @@ _BINARY: dict[type[ast.operator], tuple[str, str]] = {
     ast.LShift: ("shl", "<<"), ast.RShift: ("shr", ">>"),
     ast.BitAnd: ("bit_and", "&"), ast.BitOr: ("bit_or", "|"), ast.BitXor: ("bit_xor", "^"),
 }  # fmt: skip
+SYMBOLS = {kind: symbol for kind, (_, symbol) in _BINARY.items()}
+"""How Python writes each binary operator."""
+
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Eq: ("eq", "=="), ast.NotEq: ("ne", "!="), ast.Lt: ("lt", "<"), ast.LtE: ("le", "<="),
     ast.Gt: ("gt", ">"), ast.GtE: ("ge", ">="),

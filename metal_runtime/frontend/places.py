@@ -74,7 +74,7 @@ class Places:
         try:
             variable = self.context.variable(symbol)
         except KernelTypeError as error:
-            message = f"the type of `{node.id}` is not known"
+            message = f"the type of `{node.id}` is not known here"
             raise type(error)(message, span, hint=f"assign all of it first, or declare it: `{node.id}: metal.float4`") from None  # fmt: skip
         name = self.context.local_name(symbol)
         cause = "is declared here" if variable.declared else "has its type because of this"
@@ -136,14 +136,14 @@ class Places:
     def _read_only(self, buffer: Buffer, node: ast.Subscript) -> KernelTypeError:
         pointer = buffer.pointer
         writable = Pointer(pointer.space, pointer.element)
-        hint = f'declare it as "{writable}"'
+        hint = f'declare the buffer as "{writable}"'
         if pointer.space.value == "constant":
-            hint = f'declare it as "device {str(writable).split(" ", 1)[1]}"'
+            hint = f'declare the buffer as "device {str(writable).split(" ", 1)[1]}"'
         return self.context.source.error(
             f"`{buffer.text}` is `{pointer}`: it can only be read",
             node,
             hint,
-            (self._declared(buffer),),
+            (Note(f"`{buffer.text}` is declared here", buffer.declared),),
         )
 
     def _declared(self, buffer: Buffer) -> Note:

@@ -73,6 +73,10 @@ def _resolve_name(context: FunctionContext, node: ast.Name) -> Any:
     found = context.environment.lookup(node.id)
     if found is not MISSING:
         return found
+    if node.id == context.source.node.name:
+        raise context.source.error(
+            f"`{node.id}` cannot name itself", node, "Metal has no recursion: write a loop"
+        )
     scope = context.scope
     near = closest(node.id, [*scope.parameters, *scope.locals])
     near = near or closest(node.id, [*BUILT_IN, *context.environment.names()])

@@ -55,7 +55,8 @@ def resolve(source: FunctionSource, types: Mapping[str, Pointer | ValueType]) ->
         node.id
         for node in ast.walk(source.node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    } | _component_targets(source.node)
+    }
+    parts = _component_targets(source.node)
     scope = Scope({})
     arguments = source.node.args
     for argument in (*arguments.posonlyargs, *arguments.args):
@@ -63,7 +64,7 @@ def resolve(source: FunctionSource, types: Mapping[str, Pointer | ValueType]) ->
         if isinstance(type_, Pointer):
             kind = Kind.BUFFER
         else:
-            kind = Kind.LOCAL if argument.arg in assigned else Kind.VALUE
+            kind = Kind.LOCAL if argument.arg in assigned | parts else Kind.VALUE
         symbol = Symbol(argument.arg, kind, source.span(argument), type_)
         scope.parameters[argument.arg] = symbol
         if kind is Kind.LOCAL:

@@ -58,7 +58,8 @@ def declared_types(
 def _check_name(name: str, source: FunctionSource) -> None:
     if name in KEYWORDS or spelled(name) != name or not name.isidentifier():
         raise UnsupportedPythonError(
-            f"`{name}` cannot be the name of a kernel: MSL uses it otherwise, or does not allow it",
+            f"`{name}` cannot be the name of a kernel: "
+            + ("MSL names are ASCII" if not name.isascii() else "MSL means something else by it"),
             source.span(source.node),
             hint="rename the function, or give @kernel(name=...) another name",
         )
@@ -71,8 +72,8 @@ def _check_types(source: FunctionSource, types: Mapping[str, Pointer | ValueType
             raise KernelTypeError(
                 f"the type of parameter `{argument.arg}` is not known",
                 source.span(argument),
-                hint=f'write `param_types={{"{argument.arg}": "device float*", ...}}`, '
-                f'or `{argument.arg}: "device float*"`',
+                hint=f'write `{argument.arg}: "uint"`, `{argument.arg}: "device float*"` …, '
+                "or name it in @kernel(param_types={...})",
             )
 
 
