@@ -65,6 +65,8 @@ class ElementwiseRunner:
             KernelFault: an integer was divided by zero.
         """
         session = self._session
+        if name == "pow" and _is_square(operands):
+            name, operands = "square", operands[:1]
         # A buffer is two items of the key, its shape and its dtype; a scalar is one, its kind.
         key: list[Any] = [name]
         values: list[Any] = []
@@ -163,6 +165,15 @@ class ElementwiseRunner:
 def runner_of(session: Session) -> ElementwiseRunner:
     """What runs the operators of a session; the session calls this once."""
     return ElementwiseRunner(session)
+
+
+def _is_square(operands: Sequence[Any]) -> bool:
+    """Whether a power is ``a ** 2`` of the dtype of ``a``: then a product is faster and as exact."""
+    base, exponent = operands
+    if exponent.__class__ not in (int, float) or exponent != 2 or base.__class__ is not MetalBuffer:
+        return False
+    dtype: DType = base.dtype
+    return dtype.is_float or (dtype.is_integer and exponent.__class__ is int)
 
 
 def _described(key: tuple[Any, ...], arity: int) -> tuple[list[Shape | None], list[OperandType]]:

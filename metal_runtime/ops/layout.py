@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metal_runtime.device.launch_config import Extent
+from metal_runtime.device.launch_config import MAX_GRID, Extent
 from metal_runtime.errors import ShapeError
 
 Shape = tuple[int, ...]
@@ -71,9 +71,15 @@ def broadcast(name: str, shapes: tuple[Shape, ...]) -> Broadcast:
     """The plan for arrays of these shapes (scalars are not among them).
 
     Raises:
-        ShapeError: the shapes do not fit each other, or alternate over more axes than MAX_RANK allows.
+        ShapeError: the shapes do not fit each other, or alternate over more axes than MAX_RANK allows,
+            or have too many elements.
     """
     shape = broadcast_shape(name, shapes)
+    if math.prod(shape) > MAX_GRID:
+        raise ShapeError(
+            f"ops.{name}: shape {shape} has more than the {MAX_GRID:,} elements that 32 bits index",
+            hint="work in smaller parts",
+        )
     axes = _merged_axes(shape, shapes)
     most = MAX_RANK if len(shapes) < 3 else MAX_RANK - 1
     if len(axes) > most:

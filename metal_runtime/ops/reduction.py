@@ -1,8 +1,9 @@
 """Sums, maxima and minima along axes of an array, for any size.
 
-Partial results of 16 elements each are computed by many threads, pass after pass, until one thread
-can combine what is left. Every element takes part in at most 16 additions a pass, so that the error of
-a float32 sum is at most (16 * passes + 320) * 2**-24 * sum(abs(a)), with log16(n / 64) passes. float16
+Each thread combines a block of 4096 neighbours, 16 side by side, or of 256 rows; what comes out is
+reduced in the same way until one element is left. So the error of a float32 sum is at most
+``280 * passes * 2**-24 * sum(abs(a))``, with 1 pass up to 4096 elements (256 rows), 2 up to 16 million
+(65,536 rows). float16
 and bfloat16 are summed in float32 and rounded once; integers and bool are summed in 64 bits, as in
 NumPy. A NaN makes the result NaN, in maxima and minima too, as in NumPy.
 """
@@ -22,22 +23,19 @@ from metal_runtime.ops.compiled import launch
 from metal_runtime.ops.layout import Shape
 from metal_runtime.ops.operands import as_buffer
 from metal_runtime.ops.reduction_kernels import (
+    BLOCK,
     MAX,
     MIN,
-    ROWS_PER_THREAD,
+    ROWS,
     SUM,
     Reduction,
-    final_program,
-    partial_program,
+    column_program,
+    line_program,
 )
 from metal_runtime.runtime.session import Session, get_session
 
 Axes = int | Sequence[int] | None
 """One axis, several, or all; negative ones count from the last."""
-
-_LINE = 64  # adjacent elements that a partial pass combines side by side
-_SHORT = 32  # up to here one thread combines the elements of an axis alone
-_FINAL_THREADGROUP = 64
 
 
 def reduce_sum(
@@ -142,35 +140,17 @@ def _reduce_middle(
 ) -> None:
     """Reduces the middle axis of ``source`` seen as ``view`` = (outer, length, inner) into ``out``."""
     outer, length, inner = view
-    side = _elements_side_by_side(length, inner)
-    rows = length // side
-    tail = rows * side
-    partials, stride = source, length * inner
-    finish = side > 1 or length <= 1
-    while rows > (4 if finish else 1):
-        blocks = -(-rows // ROWS_PER_THREAD)
-        target = out
-        if finish or blocks > 1:
-            shape = (outer, blocks, side * inner)
-            target = session.empty(shape, reduction.accumulator(source.dtype))
-        program = partial_program(reduction, partials.dtype, target.dtype)
-        grid = (side * inner, blocks, outer)
-        launch(session, program, grid, (partials, target), (rows, blocks, side * inner, stride))
-        partials, rows, stride = target, blocks, blocks * side * inner
-    if finish:
-        count = rows * side if partials is not source else 0
-        program = final_program(reduction, source.dtype, out.dtype)
-        # Small threadgroups, for each thread has much to do.
-        group = (min(outer * inner, _FINAL_THREADGROUP), 1, 1)
-        numbers = (count, tail if count else 0, length, inner)
-        launch(session, program, (outer * inner, 1, 1), (partials, source, out), numbers, group)
-
-
-def _elements_side_by_side(length: int, inner: int) -> int:
-    """How many neighbours along the axis make up one row of a partial pass, so that rows are long enough."""
-    if inner >= _LINE:
-        return 1
-    if length <= _SHORT:
-        return length
-    eighth = 1 << ((length // 8).bit_length() - 1)
-    return max(2, min(_LINE // inner, eighth))
+    held = reduction.accumulator(source.dtype)
+    while True:
+        blocks = max(-(-length // (BLOCK if inner == 1 else ROWS)), 1)
+        target = out if blocks == 1 else session.empty((outer, blocks, inner), held)
+        if inner == 1:
+            program = line_program(reduction, source.dtype, target.dtype)
+            launch(session, program, (blocks, outer, 1), (source, target), (length, blocks))
+        else:
+            program = column_program(reduction, source.dtype, target.dtype)
+            grid = (-(-inner // 16), blocks, outer)
+            launch(session, program, grid, (source, target), (length, inner, blocks))
+        if blocks == 1:
+            return
+        source, length = target, blocks

@@ -10,7 +10,7 @@ import numpy as np
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError
 from metal_runtime.ops.promotion import OperandType, dtype_name, weak_type
-from metal_runtime.runtime.value_arguments import fast_pack, float_of
+from metal_runtime.runtime.value_arguments import fast_pack
 
 Scalar = bool | int | float
 """A Python number."""
@@ -43,7 +43,7 @@ def pack_scalar(name: str, value: Scalar, dtype: DType) -> bytes:
     Raises:
         DTypeError: the dtype, which the arrays beside it chose, does not hold the value.
     """
-    typed = value != 0 if dtype is DType.BOOL else float_of(value) if dtype.is_float else value
+    typed = value != 0 if dtype is DType.BOOL else float(value) if dtype.is_float else value
     packed = _pack_bfloat(float(typed)) if dtype is DType.BFLOAT16 else _PACKERS[dtype](typed)
     if packed is not None:
         return packed
