@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,6 +76,11 @@ class Pipeline(Protocol):
 
     @property
     def max_threads_per_threadgroup(self) -> int: ...
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """What the device's own compiler made of the kernel, by stage (``cpp``, ``asm``, ...); made on demand."""
+        ...
 
 
 class LoadedProgram(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from metal_runtime.errors import MslError
 from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.tokens import LineTable
-from metal_runtime.program import CompileOptions, MslProgram, Signature
+from metal_runtime.program import CompileOptions, MslProgram
 
 _DEFAULTS = CompileOptions()
 
@@ -25,16 +25,6 @@ def read_program(
         raise _no_kernel(library, source, file)
     signatures = tuple(kernel.signature for kernel in library.kernels.values())
     return MslProgram(source, signatures, options, file)
-
-
-def find_kernel(program: MslProgram, name: str) -> Signature:
-    """The signature of the kernel called ``name``.
-
-    Raises:
-        MslError: the text has no such kernel (the hint lists those there are), or it has one that
-            needs what is not supported yet.
-    """
-    return read_library(program.source, program.file, program.options).kernel(name).signature
 
 
 def _no_kernel(library: Library, source: str, file: str) -> MslError:

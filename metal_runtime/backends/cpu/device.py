@@ -2,159 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
-import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from metal_runtime import settings
-from metal_runtime.backends.cpu.compiler import kernel_assembly, kernel_object
-from metal_runtime.backends.cpu.entry import (
-    ENTRY_SYMBOL,
-    SIMD_WIDTH,
-    entry_text,
-    runs_by_threadgroup,
-)
-from metal_runtime.backends.cpu.native_runtime import (
-    NativePipeline,
-    Outcome,
-    function_address,
-    load_object,
-    native_runtime,
-)
+from metal_runtime.backends.cpu.entry import SIMD_WIDTH
+from metal_runtime.backends.cpu.memory import CpuAllocator
+from metal_runtime.backends.cpu.native_runtime import native_runtime
+from metal_runtime.backends.cpu.outcomes import Outcome, exception_of
+from metal_runtime.backends.cpu.pipeline import MAX_THREADS_PER_THREADGROUP, CpuPipeline, CpuProgram
 from metal_runtime.device.launch_config import LaunchConfig
-from metal_runtime.device.protocol import Allocation, Binding, DeviceTraits
-from metal_runtime.errors import DeviceMemoryError, InternalError, KernelFault, LaunchError
+from metal_runtime.device.protocol import Binding, Device, DeviceTraits, Pipeline
+from metal_runtime.errors import DeviceError
 from metal_runtime.msl import clang
-from metal_runtime.msl.library import Library, read_library
-from metal_runtime.msl.msl_to_cpp import TranslationUnit, translate
-from metal_runtime.program import MslProgram, Signature
-
-MAX_THREADS_PER_THREADGROUP = 1024
-
-
-class CpuAllocation:
-    """A block of memory with a page behind it that nobody may touch."""
-
-    __slots__ = ("address", "nbytes")
-
-    def __init__(self, address: int, nbytes: int) -> None:
-        self.address = address
-        self.nbytes = nbytes
-
-
-class CpuAllocator:
-    """Memory from the system; large blocks lie on huge pages where the system has them."""
-
-    def allocate(self, nbytes: int) -> CpuAllocation:
-        address = native_runtime().allocate(nbytes)
-        if not address:
-            raise DeviceMemoryError(
-                f"the system has no memory for {nbytes} bytes", hint="close buffers first"
-            )
-        return CpuAllocation(address, nbytes)
-
-    def free(self, allocation: Allocation) -> None:
-        native_runtime().free(allocation.address, allocation.nbytes)
-
-
-class PipelineTexts(Mapping[str, str]):
-    """The texts a kernel went through, made when asked for: ``cpp`` and ``asm``."""
-
-    def __init__(self, unit: TranslationUnit, program: MslProgram) -> None:
-        self._makers: dict[str, Callable[[], str]] = {
-            "cpp": lambda: unit.cpp_text(entry_text(unit.kernel)),
-            "asm": lambda: kernel_assembly(unit, program.options),
-        }
-
-    def __getitem__(self, stage: str) -> str:
-        return self._makers[stage]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        return len(self._makers)
-
-
-class CpuPipeline:
-    """One kernel as machine code."""
-
-    def __init__(self, unit: TranslationUnit, program: MslProgram) -> None:
-        self.signature: Signature = unit.kernel.signature
-        self.max_threads_per_threadgroup = self.signature.max_threads or MAX_THREADS_PER_THREADGROUP
-        self.texts: Mapping[str, str] = PipelineTexts(unit, program)
-        self._library = load_object(str(kernel_object(unit, program)))  # keeps the code mapped
-        count = len(self.signature.arguments)
-        self._native = NativePipeline(
-            entry=function_address(self._library, ENTRY_SYMBOL),
-            by_threadgroup=runs_by_threadgroup(unit.kernel),
-            argument_count=count,
-        )
-        self.handle = ctypes.addressof(self._native)
-        padding = -(24 + 8 * count) % 16
-        self._pack = struct.Struct(f"6I{count}Q{padding}x").pack
-        self._values_at = 24 + 8 * count + padding
-
-    def request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
-        """The launch as native/pool.cpp reads it: counts, addresses, then the bytes of values."""
-        words = []
-        values = b""
-        for binding in bindings:
-            if type(binding) is tuple:
-                words.append(binding[0].address + binding[1])
-            else:
-                words.append(_RELATIVE | (self._values_at + len(values)))
-                values += binding + bytes(-len(binding) % 16)  # type: ignore[operator]
-        try:
-            return self._pack(*config.grid, *config.threadgroup, *words) + values
-        except struct.error:
-            raise self._bad_request(config, bindings) from None
-
-    def _bad_request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> LaunchError:
-        wanted = len(self.signature.arguments)
-        if len(bindings) != wanted:
-            return LaunchError(
-                f"{len(bindings)} arguments are bound, it has {wanted}", kernel=self.signature.name
-            )
-        return LaunchError(
-            f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched",
-            kernel=self.signature.name,
-        )
-
-
-_RELATIVE = 1 << 63
-
-
-class CpuProgram:
-    """A program whose kernels compile when they are first asked for."""
-
-    def __init__(self, program: MslProgram) -> None:
-        self._program = program
-        self._library: Library = read_library(program.source, program.file, program.options)
-        self._pipelines: dict[str, CpuPipeline] = {}
-        for signature in program.entry_points:
-            _check_agreement(signature, self._library.kernel(signature.name).signature)
-
-    def pipeline(self, name: str) -> CpuPipeline:
-        found = self._pipelines.get(name)
-        if found is None:
-            unit = translate(self._library, name)
-            native_runtime().install_fault_handlers()
-            # Two threads may both compile it: the same object comes out, and one of them stays.
-            found = self._pipelines.setdefault(name, CpuPipeline(unit, self._program))
-        return found
-
-
-def _check_agreement(declared: Signature, read: Signature) -> None:
-    """A signature that does not fit its text would bind memory wrongly."""
-    shapes = [[(a.index, a.kind) for a in signature.arguments] for signature in (declared, read)]
-    if shapes[0] != shapes[1]:
-        raise InternalError(
-            f"the signature of `{declared.name}` does not fit its text: {declared} / {read}"
-        )
+from metal_runtime.program import MslProgram
 
 
 class CpuStream:
@@ -163,42 +26,22 @@ class CpuStream:
     def __init__(self) -> None:
         self._launch = native_runtime().launch
 
-    def launch(
-        self, pipeline: CpuPipeline, config: LaunchConfig, bindings: Sequence[Binding]
-    ) -> None:
+    def launch(self, pipeline: Pipeline, config: LaunchConfig, bindings: Sequence[Binding]) -> None:
+        if type(pipeline) is not CpuPipeline:
+            raise DeviceError(f"{pipeline!r} was not compiled for the CPU device")
         outcome = self._launch(pipeline.handle, pipeline.request(config, bindings))
         if outcome:
-            raise _fault(Outcome(outcome), pipeline.signature, config)
+            runtime = native_runtime()
+            raise exception_of(
+                Outcome(outcome),
+                pipeline.signature.name,
+                config,
+                address=runtime.fault_address(),
+                time_limit=runtime.time_limit,
+            )
 
     def synchronize(self) -> None:
         """Nothing to wait for."""
-
-
-def _fault(outcome: Outcome, signature: Signature, config: LaunchConfig) -> BaseException:
-    name = signature.name
-    if outcome is Outcome.INTERRUPTED:
-        return KeyboardInterrupt()
-    if outcome is Outcome.DIVISION:
-        return KernelFault("an integer was divided by zero (or the smallest integer by -1)", kernel=name,
-                           hint="test the divisor in the kernel")  # fmt: skip
-    if outcome is Outcome.MEMORY:
-        address = native_runtime().fault_address()
-        return KernelFault(f"it touched address {address:#x}, outside its buffers", kernel=name,
-                           hint="compare indices with the number of elements in the kernel")  # fmt: skip
-    if outcome is Outcome.TRAP:
-        return KernelFault(
-            "it executed a trap: an integer divided by zero, or code that cannot be reached",
-            kernel=name,
-        )
-    if outcome is Outcome.TIME_LIMIT:
-        return KernelFault(f"it still ran after {settings.time_limit():g} seconds and was ended", kernel=name,
-                           hint="look for a loop without end, or set IRIS_TIME_LIMIT to more seconds")  # fmt: skip
-    if outcome is Outcome.NO_THREADS:
-        return DeviceMemoryError("the system has no memory for a thread")
-    return LaunchError(
-        f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched",
-        kernel=name,
-    )
 
 
 class CpuDevice:
@@ -207,12 +50,13 @@ class CpuDevice:
     def __init__(self) -> None:
         runtime = native_runtime()
         runtime.set_threads(settings.worker_threads())
-        runtime.set_time_limit(int(settings.time_limit() * 1e9))
+        runtime.limit_time(settings.time_limit())
         self.allocator = CpuAllocator()
         self.stream = CpuStream()
 
     @functools.cached_property
     def traits(self) -> DeviceTraits:
+        """Processor, memory, number of worker threads and the compiler."""
         return DeviceTraits(
             name=processor_name(),
             backend="cpu",
@@ -224,9 +68,11 @@ class CpuDevice:
         )
 
     def load(self, program: MslProgram) -> CpuProgram:
+        """Reads the text and compares it with the signatures. Raises MslError."""
         return CpuProgram(program)
 
     def close(self) -> None:
+        """Ends the worker threads; a later launch starts them again."""
         native_runtime().stop_workers()
 
 
@@ -240,7 +86,7 @@ def processor_name() -> str:
     return os.uname().machine
 
 
-def open_device() -> CpuDevice:
+def open_device() -> Device:
     """The CPU device. Raises DeviceError when the compiler is missing."""
     clang.zig_binary()
     return CpuDevice()

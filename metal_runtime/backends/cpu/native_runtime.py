@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import enum
 import functools
 import os
 
-from metal_runtime.backends.cpu import object_cache
 from metal_runtime.backends.cpu.compiler import native_runtime_object
-
-
-class Outcome(enum.IntEnum):
-    """How a launch ended; the values stand in native/threads.h too."""
-
-    FINISHED = 0
-    DIVISION = 1
-    MEMORY = 2
-    TRAP = 3
-    TIME_LIMIT = 4
-    INTERRUPTED = 5
-    INVALID = 6
-    NO_THREADS = 7
 
 
 class NativePipeline(ctypes.Structure):
@@ -54,15 +39,21 @@ class NativeRuntime:
         self.set_threads = library.iris_set_threads
         self.set_threads.argtypes = (ctypes.c_uint32,)
         self.set_threads.restype = None
-        self.set_time_limit = library.iris_set_time_limit
-        self.set_time_limit.argtypes = (ctypes.c_uint64,)
-        self.set_time_limit.restype = None
+        self._set_time_limit = library.iris_set_time_limit
+        self._set_time_limit.argtypes = (ctypes.c_uint64,)
+        self._set_time_limit.restype = None
+        self.time_limit = 0.0
         self.install_fault_handlers = library.iris_install_fault_handlers
         self.install_fault_handlers.restype = None
         self.stop_workers = library.iris_stop_workers
         self.stop_workers.restype = None
         library.iris_after_fork.restype = None
         os.register_at_fork(after_in_child=library.iris_after_fork)
+
+    def limit_time(self, seconds: float) -> None:
+        """Ends kernels that run longer than this."""
+        self.time_limit = seconds
+        self._set_time_limit(int(seconds * 1e9))
 
 
 @functools.cache
@@ -81,14 +72,3 @@ def function_address(library: ctypes.CDLL, symbol: str) -> int:
     address = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
     assert address is not None  # getattr has raised otherwise
     return address
-
-
-__all__ = [
-    "NativePipeline",
-    "NativeRuntime",
-    "Outcome",
-    "function_address",
-    "load_object",
-    "native_runtime",
-    "object_cache",
-]

@@ -1,0 +1,119 @@
+"""Programs on the CPU device: an MslProgram in, pipelines with machine code out, compiled when first asked for."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from metal_runtime.backends.cpu.compiler import kernel_assembly, kernel_object
+from metal_runtime.backends.cpu.entry import ENTRY_SYMBOL, entry_text, runs_by_threadgroup
+from metal_runtime.backends.cpu.native_runtime import (
+    NativePipeline,
+    function_address,
+    load_object,
+    native_runtime,
+)
+from metal_runtime.device.launch_config import LaunchConfig
+from metal_runtime.device.protocol import Binding
+from metal_runtime.errors import InternalError, LaunchError
+from metal_runtime.msl.library import Library, read_library
+from metal_runtime.msl.msl_to_cpp import TranslationUnit, translate
+from metal_runtime.program import MslProgram, Signature
+
+MAX_THREADS_PER_THREADGROUP = 1024
+_RELATIVE = 1 << 63  # marks an argument that is an offset into the request itself
+
+
+class PipelineTexts(Mapping[str, str]):
+    """The texts a kernel went through, made when asked for: ``cpp`` and ``asm``."""
+
+    def __init__(self, unit: TranslationUnit, program: MslProgram) -> None:
+        self._makers: dict[str, Callable[[], str]] = {
+            "cpp": lambda: unit.cpp_text(entry_text(unit.kernel)),
+            "asm": lambda: kernel_assembly(unit, program.options),
+        }
+
+    def __getitem__(self, stage: str) -> str:
+        return self._makers[stage]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+class CpuPipeline:
+    """One kernel as machine code."""
+
+    def __init__(self, unit: TranslationUnit, program: MslProgram) -> None:
+        self.signature: Signature = unit.kernel.signature
+        self.max_threads_per_threadgroup = self.signature.max_threads or MAX_THREADS_PER_THREADGROUP
+        self.texts: Mapping[str, str] = PipelineTexts(unit, program)
+        self._library = load_object(str(kernel_object(unit, program)))  # keeps the code mapped
+        count = len(self.signature.arguments)
+        self._native = NativePipeline(
+            entry=function_address(self._library, ENTRY_SYMBOL),
+            by_threadgroup=runs_by_threadgroup(unit.kernel),
+            argument_count=count,
+        )
+        self.handle = ctypes.addressof(self._native)
+        padding = -(24 + 8 * count) % 16
+        self._pack = struct.Struct(f"6I{count}Q{padding}x").pack
+        self._values_at = 24 + 8 * count + padding
+
+    def request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
+        """The launch as native/pool.cpp reads it: counts, addresses, then the bytes of values."""
+        words = []
+        values = b""
+        for binding in bindings:
+            if type(binding) is tuple:
+                words.append(binding[0].address + binding[1])
+            else:
+                words.append(_RELATIVE | (self._values_at + len(values)))
+                values += binding + bytes(-len(binding) % 16)  # type: ignore[operator]
+        try:
+            return self._pack(*config.grid, *config.threadgroup, *words) + values
+        except struct.error:
+            raise self._bad_request(config, bindings) from None
+
+    def _bad_request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> LaunchError:
+        wanted = len(self.signature.arguments)
+        if len(bindings) != wanted:
+            return LaunchError(
+                f"{len(bindings)} arguments are bound, it has {wanted}", kernel=self.signature.name
+            )
+        return LaunchError(
+            f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched",
+            kernel=self.signature.name,
+        )
+
+
+class CpuProgram:
+    """A program whose kernels compile when they are first asked for."""
+
+    def __init__(self, program: MslProgram) -> None:
+        self._program = program
+        self._library: Library = read_library(program.source, program.file, program.options)
+        self._pipelines: dict[str, CpuPipeline] = {}
+        for signature in program.entry_points:
+            _check_agreement(signature, self._library.kernel(signature.name).signature)
+
+    def pipeline(self, name: str) -> CpuPipeline:
+        found = self._pipelines.get(name)
+        if found is None:
+            unit = translate(self._library, name)
+            native_runtime().install_fault_handlers()
+            # Two threads may both compile it: the same object comes out, and one of them stays.
+            found = self._pipelines.setdefault(name, CpuPipeline(unit, self._program))
+        return found
+
+
+def _check_agreement(declared: Signature, read: Signature) -> None:
+    """A signature that does not fit its text would bind memory wrongly."""
+    shapes = [[(a.index, a.kind) for a in signature.arguments] for signature in (declared, read)]
+    if shapes[0] != shapes[1]:
+        raise InternalError(
+            f"the signature of `{declared.name}` does not fit its text: {declared} / {read}"
+        )
