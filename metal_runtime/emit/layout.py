@@ -45,11 +45,13 @@ def _break_at(text: str) -> int | None:
     start = len(text) - len(text.lstrip())
     if text[start:].startswith("//"):
         return None
+    assignment = text.find(" = ")
+    start = max(start, assignment + 3 if 0 < assignment < WIDTH // 2 else 0)
     depth, best, best_rank = 0, None, (99, 99)
     for position in range(start, min(len(text), WIDTH)):
         character = text[position]
         depth += (character in "([") - (character in ")]")
-        if position - start < 24:  # nothing is gained by a stub
+        if position < 32:  # nothing is gained by a stub
             continue
         rank = _rank(text, position)
         if rank is not None and (depth, rank) <= best_rank:
@@ -62,8 +64,6 @@ def _rank(text: str, position: int) -> int | None:
     """How good a break is here: 0 is best; None where none may be."""
     if text[position] == ",":
         return 0
-    if text.startswith(" = ", position):
-        return None
     for rank, group in enumerate(((" || ", " && ", " ? ", " : "), _OPERATORS, (" + ", " - "))):
         if any(text.startswith(symbol, position) for symbol in group):
             return rank

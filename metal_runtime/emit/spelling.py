@@ -146,6 +146,8 @@ def _shortest(value: float, dtype: DType) -> str:
     if math.isinf(value):
         return "INFINITY" if value > 0 else "-INFINITY"
     suffix = "h" if dtype is DType.FLOAT16 else "f"
+    if value.is_integer() and 0 < abs(value) < 1e6:
+        return f"{int(value)}.0{suffix}"
     for digits in range(1, 18):
         text = f"{value:.{digits}g}"
         with np.errstate(over="ignore"):  # 65504 to one digit is 70000
