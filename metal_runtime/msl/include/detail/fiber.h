@@ -140,5 +140,40 @@ IRIS_FN void wait(site where) {
   switch_context(&g->contexts[thread], &g->contexts[next]);
 }
 
+// Waits for the lanes of the simdgroup, with nothing to hand over.
+IRIS_FN void meet_empty(site where) {
+  uint thread = current_thread();
+  current_group()->simdgroups[thread / simd_width].size[thread % simd_width] = 0;
+  wait(where | lanes_kind);
+}
+
+// The lanes that met: what each left, by its index in the simdgroup.
+template <typename T>
+struct met {
+  T* values;   // may be changed by the first lane, before any other has gone on
+  T* result;   // one more place, for all
+  uint active;
+  uint lane;
+
+  IRIS_FN uint first() const { return uint(__builtin_ctz(active)); }
+  IRIS_FN bool is_first() const { return lane == first(); }
+};
+
+// Leaves `value` for the other lanes, waits for them, and gives what they left.
+template <typename T>
+IRIS_FN met<T> meet(T value, site where) {
+  static_assert(sizeof(T) <= element_bytes && alignof(T) <= 64, "a simdgroup function takes scalars and vectors");
+  uint thread = current_thread(), lane = thread % simd_width;
+  simdgroup* lanes = &current_group()->simdgroups[thread / simd_width];
+  uint parity = lanes->round & 1;
+  reinterpret_cast<T*>(lanes->slots[parity])[lane] = value;
+  lanes->size[lane] = sizeof(T);
+  lanes->round_of[lane] = uchar(parity);
+  wait(where | lanes_kind);
+  parity = (lanes->round & 1) ^ 1;  // the scheduler has begun the next round
+  return met<T>{reinterpret_cast<T*>(lanes->slots[parity]), reinterpret_cast<T*>(lanes->result[parity]), lanes->active,
+                lane};
+}
+
 }  // namespace __fiber
 }  // namespace metal
