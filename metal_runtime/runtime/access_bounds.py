@@ -145,6 +145,7 @@ class _Writer:
             case For():
                 return self._for(statement)
             case While():
+                self._visit(statement.condition)  # once for certain
                 return self._skip(statement)
             case Return():
                 self._emit(self.result)

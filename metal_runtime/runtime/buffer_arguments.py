@@ -257,10 +257,6 @@ def _buffer_hint(argument: Argument, value: Any) -> str:
     if _is_number(value):
         if argument.written:
             return "pass a NumPy array or a buffer; the kernel writes its result there"
-        element = (
-            type_name(argument.type.element) if isinstance(argument.type, Pointer) else "float"
-        )
-        return (
-            f"pass a NumPy array or a buffer, or declare the parameter `{element}` for one number"
-        )
+        scalar = type_name(argument.type.element) if isinstance(argument.type, Pointer) else "float"
+        return f"pass a NumPy array or a buffer, or declare the parameter `{scalar}` for one number"
     return "pass a NumPy array, or a buffer made with metal_runtime.api"
