@@ -7,9 +7,10 @@ a part that Python evaluates only under a condition, the temporary stands under 
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import KernelTypeError
@@ -51,6 +52,8 @@ from metal_runtime.ir.walk import walk
 from metal_runtime.msl_types import VOID, Vector
 from metal_runtime.source import SourceSpan
 
+Anything = TypeVar("Anything", bound=Operand)
+
 
 class Expressions:
     """Translates the expressions of one function."""
@@ -87,24 +90,30 @@ class Expressions:
 
     def numbers(self, nodes: Sequence[ast.expr]) -> list[Numeric]:
         """Several, evaluated from left to right, also where a later one calls a function first."""
-        found: list[Numeric] = []
+        return self._in_order(nodes, self.number)
+
+    def _in_order(
+        self, nodes: Sequence[ast.expr], lower: Callable[[ast.expr], Anything]
+    ) -> list[Anything]:
+        found: list[Anything] = []
         for node in nodes:
             start = len(self.prelude)
-            operand = self.number(node)
+            operand = lower(node)
             if any(isinstance(n, Call) for s in self.prelude[start:] for n in walk(s)):
                 found = self._evaluated_before(start, found)
             found.append(operand)
         return found
 
-    def _evaluated_before(self, position: int, operands: list[Numeric]) -> list[Numeric]:
+    def _evaluated_before(self, position: int, operands: list[Anything]) -> list[Anything]:
         """The operands, computed at ``position`` of the prelude where they depend on memory."""
         later, self.prelude[position:] = self.prelude[position:], []
-        result: list[Numeric] = []
+        result: list[Anything] = []
         for operand in operands:
             if isinstance(operand, Value) and not _is_repeatable(operand.expr):
                 kept = self._temporary(operand.expr, "before")
-                operand = Value(kept, operand.span, operand.weak)
-            result.append(operand)
+                result.append(dataclasses.replace(operand, expr=kept))
+            else:
+                result.append(operand)
         self.prelude.extend(later)
         return result
 
@@ -222,7 +231,7 @@ class Expressions:
         return base.items[index.value]
 
     def _lower_Tuple(self, node: ast.Tuple) -> Operand:
-        return TupleOperand(tuple(self.numbers(node.elts)), self.span(node))
+        return TupleOperand(tuple(self._in_order(node.elts, self.lower)), self.span(node))
 
     # --- operators ---
 

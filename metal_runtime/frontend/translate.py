@@ -8,7 +8,7 @@ from typing import Any
 from metal_runtime.errors import KernelTypeError, UnsupportedPythonError
 from metal_runtime.frontend.annotations import parameter_types
 from metal_runtime.frontend.functions import Translated, Translator
-from metal_runtime.frontend.names import KEYWORDS, Namer, spelled
+from metal_runtime.frontend.names import Namer, spelled
 from metal_runtime.frontend.read_source import FunctionSource, read_source
 from metal_runtime.ir.nodes import Block, Call, Declare, For, Function, Kernel
 from metal_runtime.ir.verify import verify
@@ -56,10 +56,9 @@ def declared_types(
 
 
 def _check_name(name: str, source: FunctionSource) -> None:
-    if name in KEYWORDS or spelled(name) != name or not name.isidentifier():
+    if spelled(name) != name or not name.isidentifier():
         raise UnsupportedPythonError(
-            f"`{name}` cannot be the name of a kernel: "
-            + ("MSL names are ASCII" if not name.isascii() else "MSL means something else by it"),
+            f"`{name}` cannot be the name of a kernel: MSL names are ASCII, without `__`",
             source.span(source.node),
             hint="rename the function, or give @kernel(name=...) another name",
         )
@@ -84,7 +83,7 @@ def _assemble(name: str, kernel: Translated, functions: Mapping[str, Translated]
     order: list[str] = []
     _add_called(kernel, functions, order)
     used = [functions[n] for n in order]
-    namer = Namer({name, *_variables(kernel), *(v for f in used for v in _variables(f))})
+    namer = Namer(frozenset([name, *(v for f in (kernel, *used) for v in _variables(f))]))
     names = {n: namer.fresh(f.source.node.name) for n, f in zip(order, used, strict=True)}
     rename = _Rename(names)
     return Kernel(

@@ -669,12 +669,12 @@ def non_ascii(größe: "device float*", ä: "int"):
     größe[0] = größe["ä"]  # the caret stands under the text, not two columns to the right
 
 
-def main(x: "device float*"):
+def __hidden__(x: "device float*"):
     x[0] = 1.0
 
 
-def kernel(x: "device float*"):
-    x[0] = 1.0
+def type_buffer_in_tuple(x: "device float*", y: "device float*"):
+    x, y = y, x
 
 
 def vector_unassigned(x: "device float*"):
