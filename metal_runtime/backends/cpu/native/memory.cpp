@@ -1,10 +1,10 @@
-// Device memory: pages from the system, followed by one that nobody may touch.
+// Device memory: pages from the system, followed by some that nobody may touch.
 #include "platform.h"
 
 constexpr u64 HUGE_PAGE = u64(2) << 20;
 constexpr u64 HUGE_FROM = 2 * HUGE_PAGE;  // below this, rounding would waste more than the larger pages win
 
-constexpr u64 GUARD = 65536;  // the largest page size in use
+constexpr u64 GUARD = u64(1) << 20;  // costs addresses only; an index that is off by a row or two still meets it
 extern "C" int getpagesize();
 
 static u64 rounded(u64 bytes, u64 unit) { return (bytes + unit - 1) / unit * unit; }
