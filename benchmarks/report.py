@@ -57,13 +57,20 @@ def _row(timing: Timing, ours: Timing, floor: float) -> list[str]:
 def print_figures(console: Console, title: str, figures: Sequence[Figure]) -> None:
     """One table of single figures with their goals and whether they are met."""
     table = _table(title)
-    for heading in ("", "figure", "goal", "", "note"):
-        table.add_column(heading, justify="right" if heading == "figure" else "left")
+    table.add_column("")
+    table.add_column("figure", justify="right", no_wrap=True)
+    table.add_column("goal", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("note", style="dim")
     for figure in figures:
         verdict = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[figure.met]
-        value = f"{figure.value:.3g} {figure.unit}"
+        value = f"{_three_digits(figure.value)} {figure.unit}"
         table.add_row(figure.name, value, figure.goal_text, verdict, figure.note)
     console.print(table)
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def as_json(

@@ -17,21 +17,34 @@ LAUNCHES = 10  # in one timed run
 
 
 def figures(rounds: int) -> list[Figure]:
-    """Per launch of a + b over a million elements, three ways; checked first."""
+    """Per launch of a + b over a million elements, four ways; checked first."""
     rng = np.random.default_rng()
     a, b = (rng.standard_normal(N, np.float32) for _ in range(2))
-    contenders = [_resident(a, b), _fresh(a, b), _numpy_arguments(a, b)]
+    contenders = [
+        _resident(a, b),
+        _fresh(a, b, pooled=False),
+        _fresh(a, b, pooled=True),
+        _numpy(a, b),
+    ]
     for contender in contenders:
         check(contender, [a.astype(np.float64) + b], rtol=1e-5, atol=1e-6)
-    resident, fresh, numpy_arguments = (
+    resident, fresh, pooled, numpy_arguments = (
         statistics.median(t.rounds) / LAUNCHES for t in interleaved(contenders, rounds)
     )
+    unit = "µs a launch"
     return [
-        Figure("resident buffers", resident * 1e6, "µs a launch"),
-        Figure("asarray, launch, to_numpy", fresh * 1e6, "µs a launch"),
-        Figure("NumPy arrays as arguments", numpy_arguments * 1e6, "µs a launch"),
-        Figure("fresh / resident", fresh / resident, "x", 10, at_least=True),
+        Figure("resident, pooled buffers", resident * 1e6, unit),
+        Figure("fresh arrays, memory from the system", fresh * 1e6, unit, note=_HOW),
+        Figure("fresh arrays, memory from the pool", pooled * 1e6, unit, note=_HOW),
+        Figure(
+            "NumPy arrays as arguments", numpy_arguments * 1e6, unit, note="uploaded, written back"
+        ),
+        Figure("fresh / resident, without the pool", fresh / resident, "x", 10, at_least=True),
+        Figure("fresh / resident, with the pool", pooled / resident, "x"),
     ]
+
+
+_HOW = "asarray, launch, to_numpy"
 
 
 def _repeated(launch: Callable[[], object]) -> Callable[[], None]:
@@ -50,7 +63,7 @@ def _resident(a: np.ndarray, b: np.ndarray) -> Contender:
     return Contender("residency", "resident", run, lambda: [api.to_numpy(out)])
 
 
-def _fresh(a: np.ndarray, b: np.ndarray) -> Contender:
+def _fresh(a: np.ndarray, b: np.ndarray, pooled: bool) -> Contender:
     last: list[np.ndarray] = []
 
     def launch() -> None:
@@ -58,11 +71,15 @@ def _fresh(a: np.ndarray, b: np.ndarray) -> Contender:
         out = api.empty_like(a_buf, persistent=False)
         add(a_buf, b_buf, out, N, threads=N)
         last[:] = [api.to_numpy(out)]
+        for buffer in (a_buf, b_buf, out):
+            buffer.close()
+        if not pooled:
+            api.trim()
 
     return Contender("residency", "fresh", _repeated(launch), lambda: last)
 
 
-def _numpy_arguments(a: np.ndarray, b: np.ndarray) -> Contender:
+def _numpy(a: np.ndarray, b: np.ndarray) -> Contender:
     out = np.full_like(a, np.nan)
     run = _repeated(lambda: add(a, b, out, N, threads=N))
     return Contender("residency", "numpy arguments", run, lambda: [out])

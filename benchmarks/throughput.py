@@ -83,23 +83,25 @@ def _family(
 
 def figures(results: Sequence[Throughput]) -> list[Figure]:
     """The goals of the elementwise family, as ratios of medians."""
-    family = results[0]
-    median = {(t.task, t.peer): t.median for t in family.timings}
+    timings = {(t.task, t.peer): t for r in results for t in r.timings}
     found = []
-    yardstick = median.get(("a + b", "torch"))
+    yardstick = timings.get(("a + b", "torch"))
     if yardstick is not None:
         for task, peer, limit in (
-            ("a + b", "iris", 1.15),
-            ("a + b", "iris ops", 1.15),
-            ("max((a+b)*2, 0)", "iris", 1.3),
+            (elementwise.ADD, "iris", 1.15),
+            (elementwise.ADD, "iris ops", 1.15),
+            (elementwise.SCALED_RELU, "iris", 1.3),
         ):
-            ratio = median[task, peer] / yardstick
-            found.append(Figure(f"{task}, {peer} / torch.add(out=)", ratio, "x", limit))
+            found.append(_ratio(timings[task.name, peer], yardstick, "torch.add(out=)", limit))
     for task in (elementwise.TANH_EXP, black_scholes.BLACK_SCHOLES):
-        rows = {t.peer: t.median for r in results for t in r.timings if t.task == task.name}
-        others = {p: s for p, s in rows.items() if not p.startswith("iris")}
-        best = min(others, key=lambda p: others[p])
+        others = [t for (n, p), t in timings.items() if n == task.name and not p.startswith("iris")]
+        best = min(others, key=lambda t: t.median)
         limit = 0.5 if task is elementwise.TANH_EXP else None
-        name = f"{task.name}, iris / the best peer ({best})"
-        found.append(Figure(name, rows["iris"] / others[best], "x", limit))
+        found.append(_ratio(timings[task.name, "iris"], best, f"the best peer, {best.peer}", limit))
     return found
+
+
+def _ratio(ours: Timing, other: Timing, name: str, limit: float | None) -> Figure:
+    best = f"of the best rounds {ours.best / other.best:.2f} x"
+    title = f"{ours.task}: {ours.peer} / {name}"
+    return Figure(title, ours.median / other.median, "x", limit, note=best)

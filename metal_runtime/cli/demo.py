@@ -47,8 +47,12 @@ def demo() -> None:
 
 
 def _introduce(console: Console) -> None:
+    from metal_runtime._version import __version__
     from metal_runtime.cli.demo_kernel import mandelbrot
 
+    console.print(
+        f"[bold]iris {__version__}[/]: a Python kernel becomes Metal Shading Language, and that text runs\n"
+    )
     python = textwrap.dedent(inspect.getsource(mandelbrot.func))
     _section(console, "A kernel in Python", highlighted(python, "python"))
     msl = highlighted(mandelbrot.msl_source, "c++")
@@ -127,5 +131,6 @@ def _report(console: Console, outcome: Outcome) -> None:
     console.print(
         f"\n {verdict} {same:.3%} of the points leave in the same turn as NumPy's; "
         f"[bold]{outcome.numpy / outcome.warm:.0f}x[/] NumPy's speed."
-        f"\n   The first launch, which compiles, took {outcome.first * 1e3:.0f} ms."
+        f"\n   The first launch took {outcome.first * 1e3:.0f} ms: it compiles, or finds the kernel in the"
+        " disk cache.\n\n [bright_black]Next: iris emit FILE.py:KERNEL, and the programs in examples/[/]"
     )
