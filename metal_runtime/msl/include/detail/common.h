@@ -39,7 +39,7 @@ template <typename T>
 IRIS_FN constexpr T absolute(T x) {
   if constexpr (is_float<T>) {
     using U = unsigned_of<T>;
-    return bits<T>(U(bits<U>(x) & U(~U(0) >> 1)));
+    return bits<T>(U(bits<U>(x) & U(U(~U(0)) >> 1)));
   } else if constexpr (T(-1) < T(0)) {
     return T(x < 0 ? -x : x);
   } else {

@@ -25,7 +25,7 @@ struct float_layout<bfloat> {
 template <typename T>
 IRIS_FN constexpr unsigned_of<T> magnitude_bits(T x) {
   using U = unsigned_of<T>;
-  return U(bits<U>(x) & U(~U(0) >> 1));
+  return U(bits<U>(x) & U(U(~U(0)) >> 1));
 }
 template <typename T>
 IRIS_FN constexpr bool isfinite(T x) { return magnitude_bits(x) < float_layout<T>::infinity; }
