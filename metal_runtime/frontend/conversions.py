@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 
 from metal_runtime.dtype import DType
@@ -235,7 +236,9 @@ def _common_type(operands: Sequence[Numeric], span: SourceSpan, promote: bool) -
     literals = [o for o in operands if isinstance(o, IntLiteral)]
     values = [o for o in operands if isinstance(o, Value)]
     if not values:
-        return reduce(_common_integer, (literal_type(o) for o in literals))
+        below = any(o.value < 0 for o in literals)  # then all are signed, if that is wide enough
+        signed = [replace(o, hexadecimal=o.hexadecimal and not below) for o in literals]
+        return reduce(_common_integer, map(literal_type, signed))
     type_ = element_of(values[0].type)
     for value in values[1:]:
         common = common_scalar(type_, element_of(value.type))

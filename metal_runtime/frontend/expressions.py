@@ -25,6 +25,7 @@ from metal_runtime.frontend.operands import (
     TupleOperand,
     Value,
     float_literal,
+    int_literal,
 )
 from metal_runtime.frontend.python_objects import (
     is_outside,
@@ -151,7 +152,7 @@ class Expressions:
             return Value(Constant(value, DType.BOOL, span=span), span)
         if isinstance(value, int):
             text = span.text[span.column - 1 : span.column + 1].lower()
-            return IntLiteral(value, span, text in ("0x", "0b", "0o"))
+            return int_literal(value, span, hexadecimal=text in ("0x", "0b", "0o"))
         if isinstance(value, float):
             return float_literal(value, span)
         raise self._context.source.unsupported(f"`{value!r}` has no meaning in a kernel", node)

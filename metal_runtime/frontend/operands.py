@@ -90,7 +90,7 @@ def from_python(value: Any, text: str, span: SourceSpan) -> Operand:
         case bool() | np.bool_():
             return Value(Constant(bool(value), DType.BOOL, span=span), span)
         case int():
-            return IntLiteral(int(value), span)
+            return int_literal(int(value), span)
         case float():  # np.float64 is one, too
             return float_literal(float(value), span)
         case np.generic():
@@ -98,6 +98,18 @@ def from_python(value: Any, text: str, span: SourceSpan) -> Operand:
         case tuple():
             return TupleOperand(tuple(from_python(v, text, span) for v in value), span)
     return PythonObject(value, text, span)
+
+
+_MOST_BITS = 128  # enough for a mask of 64 bits to be computed by way of 2 ** 64
+
+
+def int_literal(value: int, span: SourceSpan, *, hexadecimal: bool = False) -> IntLiteral:
+    """An integer known now. Raises KernelTypeError if no computation of a kernel can need it."""
+    if value.bit_length() > _MOST_BITS:
+        raise KernelTypeError(
+            "this integer is far too large for Metal, whose largest type has 64 bits", span
+        )
+    return IntLiteral(value, span, hexadecimal)
 
 
 def float_literal(value: float, span: SourceSpan) -> Value:

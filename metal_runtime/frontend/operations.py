@@ -10,7 +10,7 @@ from typing import Any
 from metal_runtime.dtype import DType
 from metal_runtime.errors import KernelTypeError
 from metal_runtime.frontend.conversions import as_value, explicit, promoted, unify
-from metal_runtime.frontend.operands import IntLiteral, Numeric, Value, float_literal
+from metal_runtime.frontend.operands import IntLiteral, Numeric, Value, float_literal, int_literal
 from metal_runtime.frontend.read_source import written
 from metal_runtime.ir.nodes import Apply, Cast, Constant, Construct, Expr
 from metal_runtime.ir.operators import OPERATORS, OperatorTypeError
@@ -116,7 +116,8 @@ def _fold(
         return float_literal(float(a) ** b, span)
     if kind in (ast.LShift, ast.Pow) and b > _MAX_EXPONENT:
         raise KernelTypeError(f"{a} {symbol} {b} does not fit into 64 bits", span)
-    return IntLiteral(_FOLDED[kind](a, b), span, left.hexadecimal or right.hexadecimal)
+    hexadecimal = left.hexadecimal or right.hexadecimal
+    return int_literal(_FOLDED[kind](a, b), span, hexadecimal=hexadecimal)
 
 
 def _shift(name: str, symbol: str, left: Numeric, right: Numeric, span: SourceSpan) -> Expr:

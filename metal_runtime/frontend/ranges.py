@@ -74,7 +74,7 @@ def _refuse_negative(bounds: list[Numeric], type_: DType) -> None:
     """An unsigned loop that counts down to -1, or starts below 0, would never do what it says."""
     if type_.is_signed:
         return
-    unsigned = next(b for b in bounds if isinstance(b, Value) and not b.type.is_signed)  # type: ignore[union-attr]
+    unsigned = next((b for b in bounds if isinstance(b, Value) and b.type == type_), bounds[1])
     text = written(unsigned.span)
     for bound in bounds:
         if isinstance(bound, IntLiteral) and bound.value < 0:

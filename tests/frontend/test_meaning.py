@@ -1,6 +1,5 @@
 """What kernels compute: the translated kernel, interpreted, against Python itself or NumPy."""
 
-
 import enum
 import math
 from math import sqrt
