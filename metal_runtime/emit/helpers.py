@@ -205,7 +205,7 @@ inline float erf(float x)
     ),
     "erfc": Helper(
         """\
-// 1 - erf(x) (4 ulp; less exact where the result is subnormal): exp(-x * x) times a rational function.
+// 1 - erf(x) (4 ulp; less exact where the result is subnormal): exp(-x * x) times a quotient.
 inline float erfc(float x)
 {
     float a = abs(x);
