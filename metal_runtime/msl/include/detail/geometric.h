@@ -10,8 +10,9 @@ namespace __impl {
 template <typename T, int N>
 using float_of = enable_if_t<is_float<T>, T>;
 
+// Not called dot: argument-dependent lookup would find it beside metal::dot.
 template <typename T, int N>
-IRIS_FN T dot(components<T, N> a, components<T, N> b) {
+IRIS_FN T inner_product(components<T, N> a, components<T, N> b) {
   T sum = T(T(a.x * b.x) + T(a.y * b.y));
   if constexpr (N > 2) sum = T(sum + T(a.z * b.z));
   if constexpr (N > 3) sum = T(sum + T(a.w * b.w));
@@ -22,7 +23,7 @@ IRIS_FN T dot(components<T, N> a, components<T, N> b) {
 
 template <typename T, int N>
 IRIS_FN __impl::float_of<T, N> dot(__impl::components<T, N> a, __impl::components<T, N> b) {
-  return __impl::dot<T, N>(a, b);
+  return __impl::inner_product<T, N>(a, b);
 }
 template <typename T>
 IRIS_FN __impl::float_vec<T, 3> cross(__impl::components<T, 3> a, __impl::components<T, 3> b) {
@@ -30,11 +31,11 @@ IRIS_FN __impl::float_vec<T, 3> cross(__impl::components<T, 3> a, __impl::compon
 }
 template <typename T, int N>
 IRIS_FN __impl::float_of<T, N> length_squared(__impl::components<T, N> a) {
-  return __impl::dot<T, N>(a, a);
+  return __impl::inner_product<T, N>(a, a);
 }
 template <typename T, int N>
 IRIS_FN __impl::float_of<T, N> length(__impl::components<T, N> a) {
-  return sqrt(__impl::dot<T, N>(a, a));
+  return sqrt(__impl::inner_product<T, N>(a, a));
 }
 template <typename T, int N>
 IRIS_FN __impl::float_of<T, N> distance_squared(vec<T, N> a, vec<T, N> b) {
@@ -46,7 +47,7 @@ IRIS_FN __impl::float_of<T, N> distance(vec<T, N> a, vec<T, N> b) {
 }
 template <typename T, int N>
 IRIS_FN __impl::float_vec<T, N> normalize(vec<T, N> a) {
-  return a * rsqrt(__impl::dot<T, N>(a, a));
+  return a * rsqrt(__impl::inner_product<T, N>(a, a));
 }
 template <typename T, int N>
 IRIS_FN __impl::float_vec<T, N> faceforward(vec<T, N> n, vec<T, N> i, vec<T, N> reference) {
