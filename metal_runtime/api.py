@@ -224,7 +224,13 @@ def log_event(name: str, duration_ms: float, phase: str = "run") -> None:
 def _to_numpy_array(array: Any) -> np.ndarray[Any, Any]:
     if isinstance(array, np.ndarray | np.generic):
         return np.asarray(array)
-    source = np.asarray(array)
+    try:
+        source = np.asarray(array)
+    except ValueError as error:
+        raise ShapeError(
+            "cannot make a buffer of rows of different lengths",
+            hint="give every row one length, or pass each row by itself",
+        ) from error
     if hasattr(array, "__array__") or hasattr(array, "__array_interface__"):
         return source  # another library's array has a dtype of its own
     if source.dtype == np.float64:
@@ -234,8 +240,8 @@ def _to_numpy_array(array: Any) -> np.ndarray[Any, Any]:
         return small if np.array_equal(small, source) else source
     if source.dtype == object:
         raise DTypeError(
-            "cannot make a buffer of rows of different lengths, or of Python objects",
-            hint="pass numbers, or lists of them that have one length",
+            f"cannot make a buffer of {type(array).__name__} objects",
+            hint="pass numbers, lists of numbers, or an array",
         )
     return source
 

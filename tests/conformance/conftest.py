@@ -1,0 +1,70 @@
+"""The devices that every conformance test runs on: each backend of this installation that opens here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metal_runtime.device.launch_config import LaunchConfig
+from metal_runtime.device.pool import Block, Pool
+from metal_runtime.device.protocol import Device, Pipeline
+from metal_runtime.device.registry import backend_names, open_device
+from metal_runtime.errors import DeviceError
+from metal_runtime.msl.signature import read_program
+
+HEADER = "#include <metal_stdlib>\nusing namespace metal;\n"
+
+
+@dataclass
+class Bench:
+    """A device with a pool, and the few steps from MSL text and arrays to a launch."""
+
+    name: str
+    device: Device
+    pool: Pool
+
+    def pipeline(self, source: str, name: str) -> Pipeline:
+        return self.device.load(read_program(HEADER + source)).pipeline(name)
+
+    def put(self, array: np.ndarray) -> Block:
+        block = self.pool.take(array.nbytes)
+        self.view(block, array.dtype, array.shape)[...] = array
+        return block
+
+    def view(self, block: Block, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+        dtype = np.dtype(dtype)
+        nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return np.asarray(block)[:nbytes].view(dtype).reshape(shape)
+
+    def launch(
+        self,
+        pipeline: Pipeline,
+        grid: tuple[int, int, int],
+        bindings: Sequence[Any],
+        threadgroup: tuple[int, int, int] = (64, 1, 1),
+    ) -> None:
+        bound = [b.binding if isinstance(b, Block) else b for b in bindings]
+        self.device.stream.launch(pipeline, LaunchConfig(grid, threadgroup), bound)
+        self.device.stream.synchronize()
+
+
+@pytest.fixture(scope="module", params=backend_names())
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    try:
+        device = open_device(request.param)
+    except DeviceError as error:
+        pytest.skip(f"device {request.param} does not open here: {error.message}")
+    pool = Pool(device.allocator, synchronize=device.stream.synchronize)
+    yield Bench(request.param, device, pool)
+    pool.close()
+    device.close()
+    device.close()
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng()
