@@ -37,7 +37,8 @@
 #include "swizzle_lists.h"
 
 namespace metal {
-namespace __impl {
+// Not in __impl: argument-dependent lookup would find its functions for every vector.
+namespace __storage {
 
 template <typename T, int N>
 struct components;
@@ -60,5 +61,9 @@ struct components<T, 4> {
   IRIS_SWIZZLES_OF_4
 };
 
+}  // namespace __storage
+
+namespace __impl {
+using __storage::components;
 }  // namespace __impl
 }  // namespace metal
