@@ -31,7 +31,9 @@ def function_names(kernel: Kernel) -> dict[str, str]:
     names: dict[str, str] = {}
     helpers = {s.name for s in _spellings() if isinstance(s, HelperFunction)}
     for owner in reversed(owner_functions(kernel)):
-        forbidden = KEYWORDS | LIBRARY | helpers | set(names.values())
+        forbidden = KEYWORDS | helpers | set(names.values())
+        if owner is not kernel:  # nobody calls a kernel, so its name is ambiguous to nobody
+            forbidden |= LIBRARY
         names[owner.name] = unique(owner.name, forbidden)
     return names
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from metal_runtime.dtype import DType
-from metal_runtime.emit.expressions import ExpressionWriter, is_narrow, needs_helper
+from metal_runtime.emit.expressions import ExpressionWriter, is_narrow, needs_helper, spelling_of
 from metal_runtime.emit.layout import Line, indent
 from metal_runtime.emit.names import LocalNames
-from metal_runtime.emit.spelling import SPELLINGS, Infix
+from metal_runtime.emit.spelling import SPELLINGS, Infix, Prefix
 from metal_runtime.ir.effects import Effects, assigned_names
 from metal_runtime.ir.nodes import (
     Apply,
@@ -75,9 +75,9 @@ class StatementWriter:
         if span is None or not span.text.strip() or span.line == self._commented:
             return []
         own = [n for c in children(node) if not isinstance(c, Stmt) for n in walk(c)]
-        strange = any(isinstance(n, Apply) and needs_helper(n) for n in own)
+        strange = any(isinstance(n, Apply) and _is_strange(n, span.text) for n in own)
         if isinstance(node, For):
-            strange = strange or not (self._is_plain(node.step) and self._is_stable(node))
+            strange = strange or not (_has_known_sign(node.step) and self._is_stable(node))
         if not strange:
             return []
         self._commented = span.line
@@ -222,13 +222,34 @@ class StatementWriter:
         return True
 
 
+def _is_strange(node: Apply, python: str) -> bool:
+    """Whether the operator is written in a way that the line of Python does not suggest."""
+    spelled = spelling_of(node)
+    if needs_helper(node):
+        return not isinstance(spelled, Infix | Prefix) and f"{spelled.name}(" not in python
+    return (
+        isinstance(spelled, Infix)
+        and spelled.symbol in (">>", "&")
+        and spelled.symbol not in python
+    )
+
+
+def _has_known_sign(step: Expr) -> bool:
+    """Whether the step is a constant, or a size of the grid, which is never 0."""
+    return isinstance(step, Constant) or _is_grid_size(step)
+
+
+def _is_grid_size(step: Expr) -> bool:
+    return isinstance(step, Swizzle) and isinstance(step.value, Builtin)
+
+
 def _still_runs(variable: Read, stop: Expr, step: Expr) -> Expr:
     """The condition of a turn. A step of 0, an error in Python, makes no turn."""
     below = _compare("lt", variable, stop)
     if isinstance(step, Constant):
         return below if step.value > 0 else _compare("gt", variable, stop)
-    if isinstance(step, Swizzle) and isinstance(step.value, Builtin):
-        return below  # the size of a grid, never 0
+    if _is_grid_size(step):
+        return below
     zero = Constant(0, variable.type)  # type: ignore[arg-type]
     up = Apply(OPERATORS["logical_and"], (_compare("gt", step, zero), below), DType.BOOL)
     if not zero.type.is_signed:

@@ -91,6 +91,7 @@ class _Sharer:
                 continue
             statements[first:] = rest
             if not holds_it:
+                self._fresh.take(name)
                 declaration = Declare(name, variable.type, value, span=value.span)
                 statements.insert(position, declaration)
             return True

@@ -81,6 +81,8 @@ class _Folder(Rewriter):
             return left
         if first is not None and _is_neutral(name, first, right=False):
             return right
+        if name in ("floordiv", "mod") and second is not None:
+            return _by_power_of_two(node, second)
         if name in ("mul", "bit_and") and not element_of(node.type).is_float:
             for constant, zero, other in ((second, right, left), (first, left, right)):
                 if constant is not None and constant.value == 0 and self._is_droppable(other):
@@ -193,6 +195,19 @@ def _is_neutral(operator: str, constant: Constant, right: bool) -> bool:
     if operator == "bit_and":
         return value is True or value == (-1 if dtype.is_signed else (1 << dtype.bits) - 1)
     return value == 1 and (operator == "mul" or (right and operator in ("div", "floordiv")))
+
+
+def _by_power_of_two(node: Apply, divisor: Constant) -> Expr:
+    """Floor division of signed integers by 2, 4, 8 … is a shift, and what is left over a mask."""
+    value, dtype = divisor.value, divisor.type
+    signed = dtype.is_integer and dtype.is_signed
+    if not signed or value <= 1 or int(value) & (int(value) - 1):
+        return node
+    shifts = node.operator.name == "floordiv"
+    operand = Constant(int(value).bit_length() - 1 if shifts else int(value) - 1, dtype)
+    right = Construct((operand,), node.type) if isinstance(node.type, Vector) else operand
+    operator = OPERATORS["shr" if shifts else "bit_and"]
+    return Apply(operator, (node.args[0], right), node.type, span=node.span)
 
 
 def _unary(node: Apply) -> Expr:

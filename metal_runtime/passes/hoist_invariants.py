@@ -136,6 +136,7 @@ class _Loop(Rewriter):
     def _named(self, node: Expr) -> Read:
         if node not in self._names:
             name = self._fresh(name_for(node))
+            self._fresh.take(name)
             self._names[node] = Read(name, node.type, span=node.span)  # type: ignore[arg-type]
             self.moved.append(Declare(name, node.type, node, span=node.span))  # type: ignore[arg-type]
         return self._names[node]

@@ -66,12 +66,15 @@ class FreshNames:
         self._taken.update(n.name for n in walk(*owner.body) if isinstance(n, Declare | For))
 
     def __call__(self, wanted: str) -> str:
+        """A new name like ``wanted``; ``take`` it, or the next call may give it again."""
         name, number = wanted, 1
         while name in self._taken:
             number += 1
             name = f"{wanted}_{number}"
-        self._taken.add(name)
         return name
+
+    def take(self, name: str) -> None:
+        self._taken.add(name)
 
 
 def is_steady(node: Expr, effects: Effects) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from metal_runtime.dtype import DType
@@ -28,6 +29,7 @@ from metal_runtime.ir.verify import verify
 from metal_runtime.msl_types import VOID, AddressSpace, Pointer, Vector
 from metal_runtime.program import ArgumentKind
 from metal_runtime.source import SourceSpan
+from tests.cpu_runs import run_on_cpu
 from tests.hand_made_kernels import (
     ALL,
     FLOAT,
@@ -163,6 +165,19 @@ def test_functions_do_not_overload_those_of_metal():
     )
     assert "inline float clamp_(float x)" in text
     assert "= clamp_(1.0f);" in text
+
+
+def test_a_kernel_may_be_called_as_a_function_of_metal():
+    kernel = Kernel(
+        "exp", (Param("out", device(FLOAT)),), (Assign(Load("out", u(0), FLOAT), ap("exp", f(1))),)
+    )
+    program = ir_to_msl(kernel)
+    assert program.entry_points[0].name == "exp"
+    assert "kernel void exp(" in program.source
+    out = np.zeros(1, np.float32)
+    run_on_cpu(kernel, (1, 1, 1), {"out": out})
+    assert abs(out[0] - np.e) < 1e-6
+    assert ir_to_msl(Kernel("kernel", (), ())).entry_points[0].name == "kernel_"
 
 
 def test_a_kernel_without_parameters():
