@@ -192,9 +192,9 @@ def samples(count: int, seed: int) -> Array:
         0.9999999,
     ]
     edges = np.float32(np.concatenate([special, powers]))
-    edges = np.concatenate(
-        [edges, np.nextafter(edges, np.float32(np.inf)), np.nextafter(edges, np.float32(0))]
-    )
+    with np.errstate(over="ignore"):
+        above = np.nextafter(edges, np.float32(np.inf))
+    edges = np.concatenate([edges, above, np.nextafter(edges, np.float32(0))])
     parts = [patterns, np.float32(plain), np.float32(near_one), np.float32(quarters), edges, -edges]
     return np.concatenate([*parts, np.float32([np.nan])])
 
@@ -223,12 +223,12 @@ def sample_pairs(count: int, seed: int) -> tuple[Array, Array]:
 class Library:
     """Loops over arrays, one for each function, compiled with the flags of kernels."""
 
-    def __init__(
-        self, source: str, folder: Path, options: CompileOptions = CompileOptions()
-    ) -> None:  # noqa: B008
+    def __init__(self, source: str, folder: Path, options: CompileOptions | None = None) -> None:
         target = clang.host_target()
         flags = [
-            flag for flag in clang.compile_flags(target, options) if flag != "-fvisibility=hidden"
+            flag
+            for flag in clang.compile_flags(target, options or CompileOptions())
+            if flag != "-fvisibility=hidden"
         ]
         compiled = clang.compile_object(source, tuple(flags), str(folder / "math.o"))
         if not compiled.succeeded:

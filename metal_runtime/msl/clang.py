@@ -115,7 +115,7 @@ _LANGUAGE = (
     # Each operation on half rounds to half, also where the processor has no half arithmetic.
     "-Xclang", "-ffloat16-excess-precision=none",
     "-Wno-everything", "-Werror=division-by-zero", "-Werror=return-type",
-    "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=20",
+    "-fno-color-diagnostics", "-fno-caret-diagnostics", "-fno-elide-type", "-ferror-limit=20",
 )  # fmt: skip
 _CODE = (
     "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-stack-protector",

@@ -5,7 +5,7 @@
 
 #define __METAL_PRECISE_MATH__ false
 #define __METAL_FAST_MATH__ true
-#if defined(__FAST_MATH__)
+#if IRIS_FAST_MATH
 #define __METAL_MAYBE_FAST_MATH__ true
 #else
 #define __METAL_MAYBE_FAST_MATH__ false

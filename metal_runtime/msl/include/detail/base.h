@@ -7,6 +7,9 @@
 #if !defined(__clang__) || __cplusplus < 201703L
 #error "the metal_stdlib of iris needs clang in C++17 mode"
 #endif
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "infinities must stay: add -fhonor-infinities -fhonor-nans to -ffast-math"
+#endif
 
 // Inlined always: a call would stop the loop over the threads from being vectorised. On x86-64 also
 // regcall: the System V convention hands a float4 over as two halves, and these halves stay in the

@@ -7,6 +7,14 @@
 #include "float_parts.h"
 #include "publish.h"
 
+// IRIS_FAST_MATH=1 comes from whoever compiles for fast math.
+#ifndef IRIS_FAST_MATH
+#define IRIS_FAST_MATH 0
+#endif
+
+#pragma float_control(precise, on, push)
+#pragma STDC FP_CONTRACT OFF
+
 namespace metal {
 namespace __impl {
 
@@ -31,6 +39,11 @@ IRIS_FN vec<float, N> as_vector(components<float, N> v) {
 }
 
 }  // namespace __impl
+}  // namespace metal
+
+#pragma float_control(pop)
+
+namespace metal {
 
 // --- functions with a fast and a precise form: those are for float only --------------------------
 #define IRIS_TWO_FORMS_1(name)                                                           \
@@ -82,7 +95,7 @@ IRIS_FN vec<float, N> as_vector(components<float, N> v) {
 
 // A fast form of its own.
 #define IRIS_FAST __impl::quick
-#if defined(__FAST_MATH__)
+#if IRIS_FAST_MATH
 #define IRIS_CHOSEN __impl::quick
 #else
 #define IRIS_CHOSEN __impl
