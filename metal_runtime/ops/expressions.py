@@ -72,7 +72,19 @@ def convert(value: Expr, dtype: DType) -> Expr:
         return value
     if dtype is DType.BOOL:
         return apply("ne", value, constant(0, value))
+    if _dtype(value).is_float and dtype.is_integer:
+        return _saturated(value, dtype)
     return Cast(value, dtype)
+
+
+def _saturated(value: Expr, dtype: DType) -> Expr:
+    """Float to integer: truncated toward 0, limited to the range, a NaN 0. MSL leaves those cases open."""
+    wide = value if _is(value, DType.FLOAT32) else Cast(value, DType.FLOAT32)
+    low = -(1 << (dtype.bits - 1)) if dtype.is_signed else 0
+    high = low + (1 << dtype.bits)  # a power of 2: exact in float
+    below = select(apply("le", wide, constant(low, wide)), Constant(low, dtype), Cast(wide, dtype))
+    limited = select(apply("ge", wide, constant(high, wide)), Constant(high - 1, dtype), below)
+    return select(apply("isnan", wide), Constant(0, dtype), limited)
 
 
 def _is(expr: Expr, dtype: DType) -> bool:
@@ -84,6 +96,22 @@ def _is(expr: Expr, dtype: DType) -> bool:
 
 def power(a: Expr, b: Expr) -> Expr:
     return apply("pow" if _dtype(a).is_float else "ipow", a, b)
+
+
+def floor_divide(a: Expr, b: Expr) -> Expr:
+    return _unless_minus_one(b, apply("floordiv", a, b), lambda: negative(a))
+
+
+def modulo(a: Expr, b: Expr) -> Expr:
+    return _unless_minus_one(b, apply("mod", a, b), lambda: constant(0, a))
+
+
+def _unless_minus_one(b: Expr, value: Expr, instead: Callable[[], Expr]) -> Expr:
+    """The least integer over -1 overflows, which some processors punish; here it wraps."""
+    dtype = _dtype(b)
+    if not dtype.is_integer or not dtype.is_signed or dtype.bits < 32:
+        return value
+    return select(apply("eq", b, constant(-1, b)), instead(), value)
 
 
 def square(a: Expr) -> Expr:

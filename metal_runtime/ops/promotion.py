@@ -56,11 +56,11 @@ def weak_type(value: bool | int | float) -> Weak:
 def promote_pair(a: DType, b: DType) -> DType:
     """The dtype that array ``a`` and array ``b`` meet in.
 
-    NumPy's table, except that a result of float64 is float32 (Metal has no double) and that int64
-    with uint64 is an error (NumPy: float64). float16 with bfloat16 is float32.
+    NumPy's table, except that a result of float64 is float32 (Metal has no double) and that a
+    signed integer with uint64 is an error (NumPy: float64). float16 with bfloat16 is float32.
 
     Raises:
-        DTypeError: int64 with uint64.
+        DTypeError: a signed integer with uint64.
     """
     if a is b:
         return a
@@ -92,18 +92,19 @@ def promote(operands: Sequence[OperandType]) -> DType:
     only where they are of a higher kind (bool < int < float) than every array.
 
     Raises:
-        DTypeError: int64 with uint64.
+        DTypeError: a signed integer with uint64.
     """
     strong = [o for o in operands if isinstance(o, DType)]
     integers = [d for d in strong if not d.is_float]
     floats = [d for d in strong if d.is_float]
-    own = _meet([o.alone for o in operands if isinstance(o, Weak)])
     common = _meet([d for d in (_meet(integers), _meet(floats)) if d is not None])
-    if common is None or (own is not None and _rank(own) > _rank(common)):
-        common = own
-    if common is None:
-        raise ValueError("nothing to promote")
-    return common
+    weak = [o.alone for o in operands if isinstance(o, Weak)]
+    if not weak or (common is not None and _rank(common) >= max(map(_rank, weak))):
+        if common is None:
+            raise ValueError("nothing to promote")
+        return common
+    highest = max(map(_rank, weak))
+    return functools.reduce(promote_pair, [d for d in weak if _rank(d) == highest])
 
 
 def _meet(dtypes: Sequence[DType]) -> DType | None:

@@ -11,7 +11,7 @@ NumPy. A NaN makes the result NaN, in maxima and minima too, as in NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ from metal_runtime.ops.reduction_kernels import (
 )
 from metal_runtime.runtime.session import Session, get_session
 
-Axes = int | Sequence[int] | None
+Axes = int | tuple[int, ...] | list[int] | None
 """One axis, several, or all; negative ones count from the last."""
 
 
@@ -108,7 +108,7 @@ def _reduce(reduction: Reduction, given: Any, axis: Axes, keepdims: bool) -> Met
 def _checked_axes(name: str, shape: Shape, axis: Axes) -> frozenset[int]:
     if axis is None:
         return frozenset(range(len(shape)))
-    axes = [axis] if isinstance(axis, int | np.integer) else list(axis)
+    axes = list(axis) if isinstance(axis, tuple | list) else [axis]
     for one in axes:
         if not isinstance(one, int | np.integer) or not -len(shape) <= one < len(shape):
             raise ShapeError(

@@ -71,7 +71,7 @@ def test_too_many_alternating_axes() -> None:
     shape = (2, 1) * 5
     assert broadcast("add", (shape[: MAX_RANK - 1], shape[1:MAX_RANK])).layout.rank <= MAX_RANK
     with pytest.raises(ShapeError, match="alternate over 10 axes"):
-        broadcast("add", (shape, shape[1:] + (2,)))
+        broadcast("add", (shape, (*shape[1:], 2)))
 
 
 def test_more_elements_than_32_bits_index() -> None:
