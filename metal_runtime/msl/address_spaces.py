@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 from metal_runtime.errors import MslError, Note
@@ -20,35 +21,62 @@ ADDRESS_SPACES = frozenset(
 _ALL_SPACES = ADDRESS_SPACES | {"constant"}
 
 
-def check_overloads(library: Library) -> None:
-    """Raises MslError when two overloads differ by address space where erasing it could pick the wrong one.
+def merged_overloads(library: Library) -> set[int]:
+    """The functions to leave out, because erasing address spaces makes them equal to one that stays.
 
-    Overload resolution looks at address spaces in MSL and not in C++. So two functions of one name are
-    refused when one parameter's spaces differ and its pointee can be the same type.
+    Overload resolution looks at address spaces in MSL and not in C++. So of two functions of one name
+    whose spaces differ in a parameter of what can be the same type, either may be chosen: that is
+    right only if they do the same.
+
+    Raises:
+        MslError: they do not.
     """
-    prepared = library.prepared
-    overloads: dict[tuple[tuple[str, ...], str], list[Function]] = {}
-    for function in library.functions:
-        overloads.setdefault((function.scope, function.name), []).append(function)
+    tokens = library.prepared.tokens
+    overloads: dict[tuple[tuple[str, ...], str], list[int]] = {}
+    for index, function in enumerate(library.functions):
+        overloads.setdefault((function.scope, function.name), []).append(index)
+    classes = _class_names(tokens)
+    merged: set[int] = set()
     for same_name in overloads.values():
-        for first, second in itertools.combinations(same_name, 2):
-            if _confusable(prepared.tokens, first, second):
-                here = prepared.tokens[second.name_index]
-                note = Note("the other overload", prepared.span(prepared.tokens[first.name_index]))
-                raise MslError(
-                    f"overloads of `{second.name}` that differ only by address space are not supported yet",
-                    prepared.span(here), hint="give the two functions different names", notes=(note,),
-                )  # fmt: skip
+        for i, j in itertools.combinations(same_name, 2):
+            first, second = library.functions[i], library.functions[j]
+            if {i, j} & merged or not _confusable(tokens, first, second, classes):
+                continue
+            if _erased(tokens, first.body) != _erased(tokens, second.body):
+                raise _ambiguous(library, first, second)
+            if _erased(tokens, range(first.start, first.end)) == _erased(
+                tokens, range(second.start, second.end)
+            ):
+                merged.add(j)
+    return merged
 
 
-def _confusable(tokens: Sequence[Token], first: Function, second: Function) -> bool:
+def _erased(tokens: Sequence[Token], where: range) -> list[str]:
+    texts = [tokens[i].text for i in where if tokens[i].text not in ADDRESS_SPACES]
+    return ["const" if text == "constant" else text for text in texts]
+
+
+def _ambiguous(library: Library, first: Function, second: Function) -> MslError:
+    prepared = library.prepared
+    note = Note("the other overload", prepared.span(prepared.tokens[first.name_index]))
+    return MslError(
+        f"overloads of `{second.name}` that differ by address space must do the same on this device",
+        prepared.span(prepared.tokens[second.name_index]),
+        hint="give the two functions different names",
+        notes=(note,),
+    )
+
+
+def _confusable(
+    tokens: Sequence[Token], first: Function, second: Function, classes: frozenset[str]
+) -> bool:
     if not first.defined or not second.defined:
         return False
     if _spaces(tokens, first.qualifiers) != _spaces(tokens, second.qualifiers):
         return True
     names = first.template_names | second.template_names
     pairs = zip(_parameters(tokens, first), _parameters(tokens, second), strict=False)
-    return any(_parameter_confusable(a, b, names) for a, b in pairs)
+    return any(_parameter_confusable(a, b, names, classes) for a, b in pairs)
 
 
 def _parameters(tokens: Sequence[Token], function: Function) -> list[list[Token]]:
@@ -60,24 +88,33 @@ def _spaces(tokens: Sequence[Token], where: range) -> set[str]:
 
 
 def _parameter_confusable(
-    first: list[Token], second: list[Token], template_names: frozenset[str]
+    first: list[Token], second: list[Token], template_names: frozenset[str], classes: frozenset[str]
 ) -> bool:
     spaces = [{t.text for t in part if t.text in _ALL_SPACES} for part in (first, second)]
-    if spaces[0] == spaces[1] or not all(spaces):
+    if spaces[0] == spaces[1]:
         return False
     pointees = [_pointee(part) for part in (first, second)]
-    known = [parse_value_type(text) for text in pointees]
-    if any(
-        name in text.replace("<", " ").replace(">", " ").split()
-        for text in pointees
-        for name in template_names
-    ):
+    dependent = [bool(template_names.intersection(_WORD.findall(text))) for text in pointees]
+    if not all(spaces):  # a pointer against a value: only a template's own type may be either
+        return any(d and not s for d, s in zip(dependent, spaces, strict=True))
+    if any(dependent):
         return True
-    if all(type_ is not None for type_ in known):
-        return known[0] == known[1]
-    return pointees[0] == pointees[1] or (
-        None in known and not all(_is_name(text) for text in pointees)
-    )
+    distinct = [
+        parse_value_type(t) is not None or _PACKED.fullmatch(t) or t in classes for t in pointees
+    ]
+    return pointees[0] == pointees[1] or not all(
+        distinct
+    )  # another name may stand for the same type
+
+
+_WORD = re.compile(r"\w+")
+_PACKED = re.compile(r"packed_\w+[234]|(?:float|half)[234]x[234]")
+
+
+def _class_names(tokens: Sequence[Token]) -> frozenset[str]:
+    """The classes and enumerations that the text itself declares: no two of them are one type."""
+    keys = ("struct", "class", "union", "enum")
+    return frozenset(b.text for a, b in itertools.pairwise(tokens) if a.text in keys)
 
 
 def _pointee(parameter: list[Token]) -> str:
@@ -89,7 +126,3 @@ def _pointee(parameter: list[Token]) -> str:
         if token.text not in _ALL_SPACES | {"const", "volatile"}:
             kept.append(token)
     return type_text(kept)
-
-
-def _is_name(text: str) -> bool:
-    return text.isidentifier()

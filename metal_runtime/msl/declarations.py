@@ -72,7 +72,7 @@ class DeclarationScanner:
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
         self._texts = [token.text for token in tokens]
-        self._partner = _match_brackets(self._texts)
+        self._partner, self.unmatched = _match_brackets(self._texts)
         self.functions: list[Function] = []
         self._scan(0, len(tokens), (), frozenset())
 
@@ -229,16 +229,15 @@ class DeclarationScanner:
         return names
 
 
-def _match_brackets(texts: list[str]) -> dict[int, int]:
+def _match_brackets(texts: list[str]) -> tuple[dict[int, int], int | None]:
+    """The partner of each opening bracket, and the index of the first bracket that has none."""
     partner: dict[int, int] = {}
     stack: list[int] = []
     for index, text in enumerate(texts):
         if text in _CLOSERS:
             stack.append(index)
         elif text in (")", "]", "}"):
-            # A bracket left open is forgotten when an outer one closes; clang says what is wrong.
-            while stack and _CLOSERS[texts[stack[-1]]] != text:
-                stack.pop()
-            if stack:
-                partner[stack.pop()] = index
-    return partner
+            if not stack or _CLOSERS[texts[stack[-1]]] != text:
+                return partner, stack[-1] if stack else index
+            partner[stack.pop()] = index
+    return partner, stack[-1] if stack else None

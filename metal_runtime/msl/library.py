@@ -72,7 +72,12 @@ def _names_hint(names: Iterable[str]) -> str:
 def read_library(source: str, file: str, options: CompileOptions) -> Library:
     """The functions and kernels of a text. Raises MslError for a text that holds no kernel at all."""
     prepared = prepare(source, file, options)
-    functions = tuple(DeclarationScanner(prepared.tokens).functions)
+    scanner = DeclarationScanner(prepared.tokens)
+    if scanner.unmatched is not None:
+        token = prepared.tokens[scanner.unmatched]
+        trouble = "never closed" if token.text in "([{" else "never opened"
+        raise MslError(f"this `{token.text}` is {trouble}", prepared.span(token))
+    functions = tuple(scanner.functions)
     entries = tuple(
         i for i, f in enumerate(functions) if stage_of(prepared, f) is not None and f.defined
     )
@@ -119,6 +124,7 @@ def _kernel_model(
     _check_result(prepared, function, head)
     parameters = read_parameters([prepared.tokens[i] for i in function.parameters], prepared.span)
     reached = calls.reached_from(index)
+    _check_function_constants(prepared, [functions[i] for i in (index, *reached)])
     for reachable in (index, *sorted(reached)):
         error = _construct_error(prepared, functions[reachable], functions)
         if error is not None:
@@ -149,6 +155,30 @@ def _check_result(prepared: PreparedText, function: Function, head: list[Token])
         token = result[-1] if result else prepared.tokens[function.name_index]
         raise MslError(f"kernel `{function.name}` must return void", prepared.span(token),
                        hint="write results through a `device` pointer")  # fmt: skip
+
+
+def function_constants(prepared: PreparedText) -> dict[str, Token]:
+    """The variables declared with ``[[function_constant(n)]]``: name -> the attribute's token."""
+    tokens = prepared.tokens
+    return {
+        tokens[i - 3].text: tokens[i]
+        for i in range(3, len(tokens))
+        if tokens[i].text == "function_constant" and tokens[i - 1].text == tokens[i - 2].text == "["
+    }
+
+
+def _check_function_constants(prepared: PreparedText, functions: list[Function]) -> None:
+    constants = function_constants(prepared)
+    if not constants:
+        return
+    for function in functions:
+        for index in (*function.parameters, *function.body):
+            token = constants.get(prepared.tokens[index].text)
+            construct = find_attribute_construct("function_constant", token) if token else None
+            if construct is not None:
+                raise MslError(
+                    construct.message, prepared.span(construct.token), hint=construct.hint
+                )
 
 
 def _construct_error(

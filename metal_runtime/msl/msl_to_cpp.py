@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from metal_runtime.msl.address_spaces import ADDRESS_SPACES, check_overloads
+from metal_runtime.msl.address_spaces import ADDRESS_SPACES, merged_overloads
 from metal_runtime.msl.edits import EditedText, TextEditor
-from metal_runtime.msl.library import KernelModel, Library
+from metal_runtime.msl.library import KernelModel, Library, function_constants
 from metal_runtime.msl.literals import cpp_number
 from metal_runtime.msl.tokens import LineTable, TokenKind
 from metal_runtime.source import SourceSpan
@@ -49,7 +49,12 @@ class TranslationUnit:
         """The user's place for a line and column that the compiler gives within ``USER_TEXT``."""
         prepared = self.library.prepared
         table = LineTable(self.edited.text, USER_TEXT)
-        token = prepared.token_at(self.edited.original_offset(table.offset(line, column)))
+        offset = self.edited.original_offset(table.offset(line, column))
+        before = prepared.token_ending_at(offset)
+        if before is not None:  # something is missing after it
+            span = prepared.span(before)
+            return replace(span, column=span.end_column, end_column=span.end_column + 1)
+        token = prepared.token_at(offset)
         return prepared.span(token) if token is not None else None
 
 
@@ -61,9 +66,8 @@ def translate(library: Library, name: str) -> TranslationUnit:
     """
     kernel = library.kernel(name)
     prepared = library.prepared
-    check_overloads(library)
     editor = TextEditor(prepared.text)
-    left_out = _left_out(library, kernel)
+    left_out = _left_out(library, kernel) | merged_overloads(library)
     for index in left_out:
         tokens = prepared.tokens[library.functions[index].start : library.functions[index].end]
         editor.blank(tokens[0].start, tokens[-1].end)
@@ -88,6 +92,7 @@ def _left_out(library: Library, kernel: KernelModel) -> set[int]:
 def _edit_tokens(library: Library, editor: TextEditor, cut: set[int]) -> list[str]:
     """Replaces the tokens that C++ spells differently; returns the texts of the tokens that stay."""
     tokens = library.prepared.tokens
+    undefined = _function_constant_declarations(library)
     kept: list[str] = []
     index = 0
     while index < len(tokens):
@@ -103,7 +108,7 @@ def _edit_tokens(library: Library, editor: TextEditor, cut: set[int]) -> list[st
                     editor.replace(token.start, tokens[end - 1].end, "static")
                 index = end
                 continue
-        replacement = _spelling(token.kind, token.text)
+        replacement = "extern const" if index in undefined else _spelling(token.kind, token.text)
         if replacement is None:
             kept.append(token.text)
         else:
@@ -111,6 +116,18 @@ def _edit_tokens(library: Library, editor: TextEditor, cut: set[int]) -> list[st
             editor.replace(token.start, token.end, replacement)
         index += 1
     return kept
+
+
+def _function_constant_declarations(library: Library) -> set[int]:
+    """The ``constant`` of each variable that gets its value later: no kernel compiled now reads it."""
+    tokens, names = library.prepared.tokens, function_constants(library.prepared)
+    return {
+        max(j for j in range(i) if tokens[j].text == "constant")
+        for i, token in enumerate(tokens)
+        if token.text in names
+        and tokens[i + 1].text == "["
+        and tokens[i + 3].text == "function_constant"
+    }
 
 
 def _attribute_end(library: Library, index: int) -> int:

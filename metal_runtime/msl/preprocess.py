@@ -40,6 +40,16 @@ class PreparedText:
             return self.tokens[index]
         return self.tokens[index + 1] if index + 1 < len(self.tokens) else None
 
+    def token_ending_at(self, offset: int) -> Token | None:
+        """The token after whose last character ``offset`` stands, when no other begins there."""
+        index = bisect.bisect_left(self._starts, offset) - 1
+        at_start = index + 1 < len(self._starts) and self._starts[index + 1] == offset
+        return (
+            self.tokens[index]
+            if index >= 0 and self.tokens[index].end == offset and not at_start
+            else None
+        )
+
     def span(self, token: Token) -> SourceSpan:
         """The place of ``token`` in the user's file."""
         return self._places.span(self, token)

@@ -65,7 +65,7 @@ def test_smallest_integer_by_minus_one() -> None:
 def test_memory_just_beyond_the_pages_of_a_buffer(n: int) -> None:
     first_beyond = -(-n // 4096) * 4096  # in elements: a whole number of pages of up to 16 KB
     with pytest.raises(
-        KernelFault, match="kernel `far_away`: it touched address 0x.* outside its buffers"
+        KernelFault, match=r"kernel `far_away`: it touched address 0x.* outside its buffers"
     ):
         run(pipeline(FAR_AWAY, "far_away"), (n,), np.zeros(n, np.int32), np.uint64(first_beyond))
 
@@ -73,7 +73,7 @@ def test_memory_just_beyond_the_pages_of_a_buffer(n: int) -> None:
 @pytest.mark.parametrize("n", GRIDS)
 @pytest.mark.parametrize("offset", [1 << 45, 1 << 61])  # no process has memory there
 def test_memory_far_away(n: int, offset: int) -> None:
-    with pytest.raises(KernelFault, match="kernel `far_away`: it touched .* outside its buffers"):
+    with pytest.raises(KernelFault, match=r"kernel `far_away`: it touched .* outside its buffers"):
         run(pipeline(FAR_AWAY, "far_away"), (n,), np.zeros(n, np.int32), np.uint64(offset))
 
 

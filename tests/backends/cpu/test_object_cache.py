@@ -88,7 +88,8 @@ def test_library_with_one_kernel_more_compiles_that_kernel_alone(
     load(TWO, "two")
     assert len(compiled) == 2
     assert "two" in compiled[1]
-    assert "kernel void one" not in compiled[1] and "static void one" not in compiled[1]
+    assert "kernel void one" not in compiled[1]
+    assert "static void one" not in compiled[1]
 
 
 def test_kernels_compile_when_asked_for(cache: Path, compiled: list[str]) -> None:
