@@ -40,6 +40,7 @@ _FOLDED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
     ast.Div: operator.truediv,
 }  # fmt: skip
+_DIVISIONS = (ast.Div, ast.FloorDiv, ast.Mod)
 _MAX_EXPONENT = 4096  # of a literal power: beyond it the result has more than 64 bits anyway
 
 
@@ -72,6 +73,9 @@ def binary(
     if isinstance(left, IntLiteral) and isinstance(right, IntLiteral):
         return _fold(kind, left, right, span)
     name, symbol = _BINARY[kind]
+    by_zero = kind in _DIVISIONS and isinstance(right, IntLiteral) and right.value == 0
+    if by_zero and not element_of(as_value(left).type).is_float:
+        raise KernelTypeError("division by zero", right.span)
     if kind is ast.Pow:
         expr = _power(left, right, span, reuse)
     elif kind in (ast.LShift, ast.RShift):
@@ -98,7 +102,7 @@ def _fold(
 ) -> Numeric:
     a, b = left.value, right.value
     symbol = _BINARY[kind][1]
-    if kind in (ast.Div, ast.FloorDiv, ast.Mod) and b == 0:
+    if kind in _DIVISIONS and b == 0:
         raise KernelTypeError("division by zero", span)
     if kind in (ast.LShift, ast.RShift) and b < 0:
         raise KernelTypeError("a shift by a negative count", span)

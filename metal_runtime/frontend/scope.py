@@ -11,7 +11,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from metal_runtime.frontend.liveness import Names, live_after_loops
+from metal_runtime.frontend.liveness import Names, live_after_loops, read_names
 from metal_runtime.frontend.read_source import FunctionSource
 from metal_runtime.msl_types import Pointer, ValueType
 from metal_runtime.source import SourceSpan
@@ -92,6 +92,13 @@ class _Resolver:
         self.scope = scope
         self.assigned = assigned
         self.live_after = live_after_loops(source.node)
+        self.read = read_names(source.node)
+        targets = {id(n.target) for n in ast.walk(source.node) if isinstance(n, ast.For)}
+        self.plain = {
+            n.id
+            for n in ast.walk(source.node)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and id(n) not in targets
+        }
         self.own_loops: dict[str, Symbol] = {}
 
     def run(self) -> None:
@@ -126,7 +133,9 @@ class _Resolver:
         assert isinstance(node.target, ast.Name)
         self.visit(node.iter)
         name = node.target.id
-        if name in self.scope.parameters or not _is_own(node, self.live_after[node]):
+        unread = name not in self.read and name not in self.plain
+        own = unread or _is_own(node, self.live_after[node])
+        if name in self.scope.parameters or not own:
             self.visit(node.target)
             for statement in node.body:
                 self.visit(statement)

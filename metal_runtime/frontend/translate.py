@@ -37,9 +37,16 @@ def translate(
     _check_name(name, source)
     _check_types(source, param_types)
     translator = Translator()
-    kernel = translator.translate(source, param_types, is_kernel=True)
-    result = _assemble(name, kernel, translator.functions)
-    verify(result)
+    try:
+        kernel = translator.translate(source, param_types, is_kernel=True)
+        result = _assemble(name, kernel, translator.functions)
+        verify(result)
+    except RecursionError:
+        raise UnsupportedPythonError(
+            f"`{source.node.name}` has an expression, or blocks, nested too deeply",
+            source.span(source.node),
+            hint="split long expressions: assign their parts to variables",
+        ) from None
     return result
 
 

@@ -212,3 +212,29 @@ def test_an_error_in_a_called_function_names_the_call() -> None:
         "`inner` is called here",
         "`outer` is called here",
     ]
+
+
+def test_unused_loop_variables_stay_in_their_loops() -> None:
+    def function(x: "device float*"):
+        for _ in range(2):
+            for _ in range(3):
+                x[0] += 1.0
+
+    text = print_kernel(translated(function))
+    assert text.count("for ") == 2
+    assert text.count("=") == 1
+
+
+def test_nesting_without_end() -> None:
+    text = "def kernel(x):\n    x[0] = " + " + ".join(["x[1]"] * 700) + "\n"
+    with pytest.raises(UnsupportedPythonError, match="nested too deeply"):
+        translated(function_of(text), x="device float*")
+
+
+def test_a_kernel_that_calls_itself() -> None:
+    function = function_of("def kernel(x):\n    kernel(x)\n")
+    with pytest.raises(KernelTypeError, match="calls itself"):
+        translated(function, x="device float*")
+    del function.__globals__["kernel"]  # as while a decorator runs
+    with pytest.raises(KernelTypeError, match="cannot name itself"):
+        translated(function, x="device float*")

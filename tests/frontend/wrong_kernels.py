@@ -692,3 +692,11 @@ def loop_variable_half(x: "device float*", h: "half"):
     for k in range(4):
         total = total * 2.0
     x[0] = total
+
+
+def type_division_by_zero(n: "int", x: "device int*"):
+    x[0] = n % 0
+
+
+def call_undefined(x: "device float*"):
+    x[0] = unknown_function(x)
