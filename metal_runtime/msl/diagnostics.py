@@ -24,6 +24,7 @@ _WORDING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:metal::)?(?:__impl::)?packed_vec<([\w ]+), ([234])>", r"packed_\1\2"),
         (r"\b(?:metal::)?vec<([\w ]+), ([234])>", r"\1\2"),
         (r"\bmetal::", ""),
+        (r" __attribute__\(\(\w+\)\)", ""),
         (r"\b_Float16\b", "half"),
         (r"\bunsigned char\b", "uchar"),
         (r"\bunsigned short\b", "ushort"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from metal_runtime.msl.address_spaces import ADDRESS_SPACES, merged_overloads
+from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.edits import EditedText, TextEditor
 from metal_runtime.msl.library import KernelModel, Library, function_constants
 from metal_runtime.msl.literals import cpp_number
@@ -71,6 +72,9 @@ def translate(library: Library, name: str) -> TranslationUnit:
     for index in left_out:
         tokens = prepared.tokens[library.functions[index].start : library.functions[index].end]
         editor.blank(tokens[0].start, tokens[-1].end)
+    for index in _functions_to_inline(library) - left_out:
+        name = prepared.tokens[library.functions[index].name_index]
+        editor.replace(name.start, name.start, "IRIS_FN ")
     cut = {
         i
         for index in left_out
@@ -87,6 +91,26 @@ def _left_out(library: Library, kernel: KernelModel) -> set[int]:
     entries = {i for i in library.entries if library.functions[i] is not kernel.function}
     unreached = set(range(len(library.functions))) - kernel.reached - set(library.entries)
     return entries | {i for i in unreached if library.unsupported(i)}
+
+
+def _functions_to_inline(library: Library) -> set[int]:
+    """The functions to mark with the header's IRIS_FN: inlined, and vectors passed as components.
+
+    A call, or a vector passed as two halves, would keep the loop over threads from being vectorised.
+    """
+    defined = {(f.scope, f.name) for f in library.functions if f.defined}
+    return {
+        index
+        for index, f in enumerate(library.functions)
+        if (f.scope, f.name) in defined
+        and f.name not in f.scope
+        and not _is_instantiation(library, f)
+    }
+
+
+def _is_instantiation(library: Library, function: Function) -> bool:
+    tokens = library.prepared.tokens
+    return tokens[function.start].text == "template" and tokens[function.start + 1].text != "<"
 
 
 def _edit_tokens(library: Library, editor: TextEditor, cut: set[int]) -> list[str]:

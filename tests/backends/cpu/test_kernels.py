@@ -8,6 +8,7 @@ import pytest
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.dtype import DType
 from metal_runtime.errors import LaunchError
+from metal_runtime.msl.clang import host_target
 from tests.backends.cpu.device_runs import device, memory_of, pipeline, run
 
 SIZES = [1, 2, 17, 1000, 100003]
@@ -187,14 +188,29 @@ def test_wrong_number_of_bindings() -> None:
         device().stream.launch(compiled, LaunchConfig((1, 1, 1), (1, 1, 1)), [b"\0" * 4, b"\0" * 4])
 
 
-def test_loop_over_threads_is_vector_code() -> None:
-    compiled = pipeline("""
-        kernel void f(device const float* a, device const float* b, device float* c, constant uint& n,
-                      uint id [[thread_position_in_grid]]) {
-            if (id < n) c[id] = max((a[id] + b[id]) * 2, 0.0);
-        }""")
+VECTOR_KERNELS = [
+    """kernel void f(device const float* a, device const float* b, device float* c, constant uint& n,
+                     uint id [[thread_position_in_grid]]) {
+           if (id < n) c[id] = max((a[id] + b[id]) * 2, 0.0);
+       }""",
+    """float4 mixed(float4 a, float4 b) { return a.wzyx * b + a; }
+       kernel void f(device const float4* a, device float4* c, uint3 id [[thread_position_in_grid]],
+                     uint3 n [[threads_per_grid]]) {
+           uint i = id.y * n.x + id.x;
+           c[i] = mixed(a[i], float4(1, 2, 3, 4));
+       }""",
+    """kernel void f(device const half* a, device half* c, ushort2 t [[thread_position_in_threadgroup]],
+                     uint2 id [[thread_position_in_grid]]) {
+           c[id.x] = a[id.x] * half(t.x);
+       }""",
+]
+
+
+@pytest.mark.parametrize("source", VECTOR_KERNELS)
+def test_loop_over_threads_is_vector_code(source: str) -> None:
+    compiled = pipeline(source)
     assembly = compiled.texts["asm"]
-    wide = ("ymm", "zmm") if "ymm" in assembly or "zmm" in assembly else (".4s",)
+    wide = ("zmm",) if "avx512f" in host_target().features else ("ymm", ".4s")
     assert any(register in assembly for register in wide)
-    assert "static void f" in compiled.texts["cpp"]
+    assert "static void IRIS_FN f" in compiled.texts["cpp"]
     assert set(compiled.texts) == {"cpp", "asm"}

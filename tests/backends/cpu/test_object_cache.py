@@ -89,7 +89,7 @@ def test_library_with_one_kernel_more_compiles_that_kernel_alone(
     assert len(compiled) == 2
     assert "two" in compiled[1]
     assert "kernel void one" not in compiled[1]
-    assert "static void one" not in compiled[1]
+    assert "IRIS_FN one" not in compiled[1]
 
 
 def test_kernels_compile_when_asked_for(cache: Path, compiled: list[str]) -> None:

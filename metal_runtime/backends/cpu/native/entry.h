@@ -20,6 +20,11 @@ template <unsigned I, class F> struct parameter_of;
 template <unsigned I, class R, class... T> struct parameter_of<I, R (*)(T...)> {
     using type = __type_pack_element<I, T...>;
 };
+#ifdef __x86_64__
+template <unsigned I, class R, class... T> struct parameter_of<I, R(__attribute__((regcall)) *)(T...)> {
+    using type = __type_pack_element<I, T...>;
+};
+#endif
 /// The declared type of parameter I of the kernel whose pointer type is F.
 template <class F, unsigned I> using parameter = typename parameter_of<I, F>::type;
 
