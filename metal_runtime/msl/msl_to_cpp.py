@@ -73,8 +73,8 @@ def translate(library: Library, name: str) -> TranslationUnit:
         tokens = prepared.tokens[library.functions[index].start : library.functions[index].end]
         editor.blank(tokens[0].start, tokens[-1].end)
     for index in _functions_to_inline(library) - left_out:
-        name = prepared.tokens[library.functions[index].name_index]
-        editor.replace(name.start, name.start, "IRIS_FN ")
+        start = prepared.tokens[library.functions[index].name_index].start
+        editor.replace(start, start, "IRIS_FN ")
     cut = {
         i
         for index in left_out
