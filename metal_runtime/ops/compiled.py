@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline
-from metal_runtime.emit.ir_to_msl import ir_to_msl as ir_to_program
 from metal_runtime.ir.nodes import Kernel
 from metal_runtime.passes.pipeline import optimize
 from metal_runtime.program import MslProgram
+from metal_runtime.runtime.compile import ir_to_program
 from metal_runtime.runtime.launch_shape import launch_config
 from metal_runtime.runtime.session import Session
 
