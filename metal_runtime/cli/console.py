@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metal_runtime.errors import CompileError, IrisError
 
@@ -29,11 +29,16 @@ def stderr() -> Console:
 
 
 def highlighted(text: str, language: str) -> Syntax:
-    """Code in the terminal's own colours; long lines wrap."""
+    """Code in the terminal's own colours; long lines wrap. ``language`` is ``msl`` or a name of pygments."""
     from rich.syntax import Syntax
 
+    lexer: Any = language
+    if language == "msl":
+        from metal_runtime.cli.msl_lexer import MslLexer
+
+        lexer = MslLexer()
     return Syntax(
-        text.rstrip(), language, theme="ansi_dark", background_color="default", word_wrap=True
+        text.rstrip(), lexer, theme="ansi_dark", background_color="default", word_wrap=True
     )
 
 

@@ -55,7 +55,7 @@ def _introduce(console: Console) -> None:
     )
     python = textwrap.dedent(inspect.getsource(mandelbrot.func))
     _section(console, "A kernel in Python", highlighted(python, "python"))
-    msl = highlighted(mandelbrot.msl_source, "c++")
+    msl = highlighted(mandelbrot.msl_source, "msl")
     _section(console, "The same in Metal Shading Language", msl)
 
 
@@ -64,7 +64,7 @@ def _section(console: Console, title: str, body: RenderableType) -> None:
     from rich.rule import Rule
 
     console.print(Rule(f"[bold]{title}", align="left", style="bright_black"))
-    console.print(Padding(body, (0, 1)))
+    console.print(Padding(body, (0, 1, 1, 1)))
 
 
 def _run() -> Outcome:
@@ -108,6 +108,7 @@ def _draw(console: Console, outcome: Outcome) -> None:
 
 
 def _report(console: Console, outcome: Outcome) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from metal_runtime.runtime.session import get_session
@@ -119,7 +120,7 @@ def _report(console: Console, outcome: Outcome) -> None:
     table.add_column("million points/s", justify="right")
     device = get_session().device.traits
     for name, seconds in (
-        (f"iris on {device.name}", outcome.warm),
+        (f"iris on {escape(device.name)}", outcome.warm),
         ("NumPy, float32", outcome.numpy),
     ):
         table.add_row(name, f"{seconds * 1e3:.1f} ms", f"{points / seconds / 1e6:.0f}")
@@ -129,8 +130,8 @@ def _report(console: Console, outcome: Outcome) -> None:
     if console.options.ascii_only:
         verdict = "ok" if outcome.differing <= TOLERATED else "WRONG"
     console.print(
-        f"\n {verdict} {same:.3%} of the points leave in the same turn as NumPy's; "
+        f" {verdict} {same:.3%} of the points leave in the same turn as NumPy's; "
         f"[bold]{outcome.numpy / outcome.warm:.0f}x[/] NumPy's speed."
-        f"\n   The first launch took {outcome.first * 1e3:.0f} ms: it compiles, or finds the kernel in the"
-        " disk cache.\n\n [bright_black]Next: iris emit FILE.py:KERNEL, and the programs in examples/[/]"
+        f"\n   The first launch took {outcome.first * 1e3:.0f} ms: it compiles, or reads the disk cache."
+        "\n\n [bright_black]Next: iris emit FILE.py:KERNEL, and the programs in examples/[/]"
     )

@@ -45,6 +45,7 @@ def _open_all() -> tuple[list[DeviceTraits], dict[str, str]]:
 
 
 def _print_table(found: list[DeviceTraits], missing: dict[str, str]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bright_black")
@@ -58,7 +59,7 @@ def _print_table(found: list[DeviceTraits], missing: dict[str, str]) -> None:
         gibibytes = f"{traits.memory_bytes / 2**30:.1f} GiB" if traits.memory_bytes else ""
         table.add_row(
             traits.backend,
-            traits.name,
+            escape(traits.name),
             str(traits.compute_units),
             str(traits.max_threads_per_threadgroup),
             str(traits.simd_width),
@@ -67,6 +68,11 @@ def _print_table(found: list[DeviceTraits], missing: dict[str, str]) -> None:
     console = stdout()
     console.print(table)
     for traits in found:
-        console.print(f"{traits.backend}: {traits.toolchain}", style="bright_black", soft_wrap=True)
+        console.print(
+            f"{traits.backend}: {traits.toolchain}",
+            style="bright_black",
+            markup=False,
+            soft_wrap=True,
+        )
     for name, reason in missing.items():
-        console.print(f"{name}: {reason}", style="bright_black", soft_wrap=True)
+        console.print(f"{name}: {reason}", style="bright_black", markup=False, soft_wrap=True)

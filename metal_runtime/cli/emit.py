@@ -25,7 +25,7 @@ class Stage(enum.StrEnum):
     ASM = "asm"
 
 
-_LANGUAGE = {Stage.IR: "python", Stage.MSL: "c++", Stage.CPP: "c++", Stage.ASM: "nasm"}
+_LANGUAGE = {Stage.IR: "python", Stage.MSL: "msl", Stage.CPP: "c++", Stage.ASM: "nasm"}
 
 
 def emit(
