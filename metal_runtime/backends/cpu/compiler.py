@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import hashlib
+import os
 from pathlib import Path
 
 from metal_runtime.backends.cpu import object_cache
@@ -120,10 +122,13 @@ def _standard_headers() -> str:
 def headers_digest(folder: Path, pattern: str = "*") -> str:
     """A digest of the files in ``folder``, by names and contents; read once in a process."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(folder.rglob(pattern)):
-        if path.is_file():
-            digest.update(f"{path.relative_to(folder)}\0".encode())
-            digest.update(path.read_bytes())
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in fnmatch.filter(sorted(names), pattern):
+            path = os.path.join(parent, name)
+            digest.update(f"{os.path.relpath(path, folder)}\0".encode())
+            with open(path, "rb", buffering=0) as file:
+                digest.update(file.read())
     return digest.hexdigest()
 
 
