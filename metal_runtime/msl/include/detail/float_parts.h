@@ -15,10 +15,12 @@ IRIS_FN float round_away(float x) {
   return pick(rest >= 0.5f, truncated + copy_sign(1.0f, x), truncated);
 }
 
-// x - floor(x), below 1; 0 of an infinity.
+// x - floor(x), below 1 also when it is rounded to T; 0 of an infinity.
+template <typename T = float>
 IRIS_FN float fract(float x) {
+  constexpr float below_one = __is_same(T, half) ? 0x1.ffcp-1f : __is_same(T, bfloat) ? 0x1.fep-1f : 0x1.fffffep-1f;
   float part = x - round_down(x);
-  part = pick(part > 0x1.fffffep-1f, 0x1.fffffep-1f, part);
+  part = pick(part > below_one, below_one, part);
   return pick(magnitude(x) == infinity(), 0.0f, part);
 }
 
