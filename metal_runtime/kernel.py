@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 from metal_runtime.errors import KernelTypeError, LaunchError, UnsupportedPythonError
 from metal_runtime.msl_types import Pointer, ValueType, type_name
+from metal_runtime.runtime.argument_types import TypeKey, argument_type, type_key
 from metal_runtime.runtime.launch import arguments_by_name
 from metal_runtime.runtime.session import get_session
-from metal_runtime.runtime.specialise import (
-    Specialisation,
-    TypeKey,
-    argument_type,
-    specialise,
-    type_key,
-)
+from metal_runtime.runtime.specialise import Specialisation, declared_types, specialise
 
 if TYPE_CHECKING:
     from metal_runtime.ir.nodes import Kernel
@@ -50,8 +45,6 @@ class KernelFunction:
                 f"@kernel takes a Python function, not a {type(func).__name__}",
                 hint="write @kernel or @kernel(param_types={...}) above a `def`",
             )
-        from metal_runtime.runtime.compile import declared_types  # loads the compiler, once
-
         functools.update_wrapper(self, func)
         self.func = func
         self.name = _checked_name(func, name)

@@ -11,10 +11,8 @@ at launches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
 from metal_runtime.ir.effects import assigned_names
 from metal_runtime.ir.nodes import (
@@ -37,51 +35,11 @@ from metal_runtime.ir.nodes import (
 )
 from metal_runtime.ir.walk import children, root_of, walk
 from metal_runtime.msl_types import Pointer
+from metal_runtime.runtime.accesses import AccessText
 from metal_runtime.runtime.integer_python import IntegerPython, guard_limits
 
-Touched = Callable[..., tuple[int, ...]]
-"""``(x, y, z, gx, gy, gz, *integer parameters) -> greatest index per pointer``, -1 where there is none."""
 
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """The greatest element of a pointer that a thread surely touches."""
-
-    parameter: str
-    element: int
-    thread: Extent
-
-
-@dataclass(frozen=True, slots=True)
-class AccessBounds:
-    """What is known of a kernel's accesses. ``scalars`` names the integer parameters that decide them."""
-
-    pointers: tuple[str, ...]
-    scalars: tuple[str, ...]
-    touched: Touched
-    limits: Callable[..., tuple[Sequence[int], Sequence[int], Sequence[int]]]
-    """``(*integer parameters) -> the limits that guards set for x, y and z``."""
-
-    def accesses(self, grid: Extent, scalars: Sequence[int]) -> tuple[Access, ...]:
-        """The accesses of a launch with these values of ``self.scalars``."""
-        last = tuple(extent - 1 for extent in grid)
-        guarded = tuple(
-            min(extent, *limits) - 1 if limits else extent - 1
-            for extent, limits in zip(grid, self.limits(*scalars), strict=True)
-        )
-        found: dict[str, Access] = {}
-        for thread in {last, guarded}:
-            if min(thread) < 0:
-                continue
-            elements = self.touched(*thread, *grid, *scalars)
-            for parameter, element in zip(self.pointers, elements, strict=True):
-                known = found.get(parameter)
-                if element >= 0 and (known is None or element > known.element):
-                    found[parameter] = Access(parameter, element, (thread[0], thread[1], thread[2]))
-        return tuple(found.values())
-
-
-def access_bounds(kernel: Kernel) -> AccessBounds | None:
+def access_bounds(kernel: Kernel) -> AccessText | None:
     """What can be known of a kernel's accesses; None when no access is certain."""
     pointers = tuple(p.name for p in kernel.params if isinstance(p.type, Pointer))
     scalars = tuple(
@@ -100,13 +58,7 @@ def access_bounds(kernel: Kernel) -> AccessBounds | None:
         f"def limits({parameters}):",
         f" return {guard_limits(kernel, scalars)}",
     ]
-    namespace: dict[str, Callable[..., object]] = {
-        "last": _last,
-        "quotient": _quotient,
-        "rest": _rest,
-    }
-    exec(compile("\n".join(lines), f"<accesses of {kernel.name}>", "exec"), namespace)
-    return AccessBounds(pointers, scalars, namespace["touched"], namespace["limits"])  # type: ignore[arg-type]
+    return AccessText(kernel.name, pointers, scalars, "\n".join(lines))
 
 
 class _Writer:
@@ -253,16 +205,3 @@ def _leaves_turn(block: Block) -> bool:
         isinstance(s, Continue) or (isinstance(s, If) and _leaves_turn((*s.then, *s.orelse)))
         for s in block
     )
-
-
-def _last(start: int, stop: int, step: int) -> Sequence[int]:
-    """The last value of a range, or nothing."""
-    return range(start, stop, step)[-1:] if step else ()
-
-
-def _quotient(a: int, b: int) -> int:
-    return a // b if b else 0
-
-
-def _rest(a: int, b: int) -> int:
-    return a % b if b else 0

@@ -16,10 +16,10 @@ from metal_runtime.runtime.size_check import SizeCheck
 from metal_runtime.runtime.value_arguments import fast_pack
 
 if TYPE_CHECKING:
-    from metal_runtime.ir.nodes import Kernel
+    from metal_runtime.runtime.accesses import AccessBounds
     from metal_runtime.runtime.session import Session
 
-_CONFIGS_KEPT = 256  # launch shapes remembered a kernel
+_CONFIGS_KEPT = 4096  # launch shapes remembered a kernel
 
 
 class LaunchPlan:
@@ -34,7 +34,11 @@ class LaunchPlan:
     )  # fmt: skip
 
     def __init__(
-        self, name: str, pipeline: Pipeline, session: Session, ir: Kernel | None = None
+        self,
+        name: str,
+        pipeline: Pipeline,
+        session: Session,
+        bounds: AccessBounds | None = None,
     ) -> None:
         self.name = name
         self.pipeline = pipeline
@@ -45,7 +49,7 @@ class LaunchPlan:
         self._arguments = pipeline.signature.arguments
         self._packers = [_packer(argument, session) for argument in self._arguments]
         self._configs: dict[Any, LaunchConfig] = {}
-        self._sizes = SizeCheck.of(name, self._arguments, ir)
+        self._sizes = None if bounds is None else SizeCheck(name, self._arguments, bounds)
 
     def launch(
         self,

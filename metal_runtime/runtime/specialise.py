@@ -1,40 +1,50 @@
-"""A Python kernel and one type for each parameter -> its IR and MSL, and a launch plan for each session."""
+"""A Python kernel and one type for each parameter -> its MSL, from disk if it was compiled before, and launch plans."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from metal_runtime.buffer import MetalBuffer
-from metal_runtime.dtype import DType
-from metal_runtime.errors import DTypeError, LaunchError
-from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, Vector
+from metal_runtime.msl_types import Pointer, ValueType, type_name
 from metal_runtime.program import MslProgram
+from metal_runtime.runtime import program_store
+from metal_runtime.runtime.accesses import AccessBounds, AccessText
 from metal_runtime.runtime.launch import LaunchPlan
+from metal_runtime.runtime.program_key import program_key
 from metal_runtime.runtime.session import Session
-from metal_runtime.runtime.value_arguments import described
 
 if TYPE_CHECKING:
     from metal_runtime.ir.nodes import Kernel
 
 ParameterTypes = Mapping[str, Pointer | ValueType]
-TypeKey = tuple[Any, ...]
-"""What decides the inferred types of a call: dtypes and Python classes, one entry a parameter."""
+DeclaredTypes = dict[str, Pointer | ValueType | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledText:
+    """What is kept on disk of a compiled function."""
+
+    program: MslProgram
+    accesses: AccessText | None
 
 
 class Specialisation:
     """A kernel whose every parameter has a type, compiled to MSL; machine code is made at its first launch."""
 
-    def __init__(self, name: str, ir: Kernel, program: MslProgram) -> None:
+    def __init__(self, name: str, text: CompiledText, make_ir: Callable[[], Kernel]) -> None:
         self.name = name
-        self.ir = ir
-        self.program = program
+        self.program = text.program
+        self._accesses = text.accesses
+        self._make_ir = make_ir
         self._plan: LaunchPlan | None = None
         self._lock = threading.Lock()
+
+    @property
+    def ir(self) -> Kernel:
+        """The optimised IR, made anew: it is not kept."""
+        return self._make_ir()
 
     def plan(self, session: Session) -> LaunchPlan:
         """The plan for a session, made when there is none. Raises MslError."""
@@ -45,8 +55,30 @@ class Specialisation:
                 if plan is None or plan.session is not session:
                     (signature,) = self.program.entry_points
                     pipeline = session.programs.pipeline(self.program, signature.name)
-                    plan = self._plan = LaunchPlan(self.name, pipeline, session, self.ir)
+                    bounds = None if self._accesses is None else AccessBounds(self._accesses)
+                    plan = self._plan = LaunchPlan(self.name, pipeline, session, bounds)
         return plan
+
+
+def declared_types(
+    function: Callable[..., Any], param_types: Mapping[str, str] | None
+) -> DeclaredTypes:
+    """The types that ``param_types`` and annotations give, in parameter order; None where neither does.
+
+    Raises:
+        CompileError: a text is no type, or the function cannot be read.
+    """
+    given = None if param_types is None else sorted(param_types.items(), key=repr)
+    key = program_key(function, "types", given)
+    stored = None if key is None else program_store.get(key)
+    if isinstance(stored, dict):
+        return stored
+    from metal_runtime.runtime import compile as compiler  # loads the compiler, once
+
+    types = compiler.declared_types(function, param_types)
+    if key is not None:
+        program_store.put(key, types)
+    return types
 
 
 def specialise(
@@ -60,81 +92,42 @@ def specialise(
     Raises:
         CompileError: the function's text is wrong, at its place.
     """
-    from metal_runtime.ir.effects import Effects  # the compiler loads when the first kernel is made
-    from metal_runtime.runtime.compile import function_to_ir, ir_to_program
+
+    def make_ir() -> Kernel:
+        return _kernel(function, name, types, inferred)
+
+    texts = [(parameter, type_name(type_)) for parameter, type_ in types.items()]
+    key = program_key(function, "program", name, texts, sorted(inferred))
+    stored = None if key is None else program_store.get(key)
+    if not isinstance(stored, CompiledText):
+        stored = _compile(make_ir())
+        if key is not None:
+            program_store.put(key, stored)
+    return Specialisation(name, stored, make_ir)
+
+
+def _compile(kernel: Kernel) -> CompiledText:
+    from metal_runtime.runtime.access_bounds import access_bounds
+    from metal_runtime.runtime.compile import ir_to_program
+
+    return CompiledText(ir_to_program(kernel), access_bounds(kernel))
+
+
+def _kernel(
+    function: Callable[..., Any], name: str, types: ParameterTypes, inferred: frozenset[str]
+) -> Kernel:
+    from metal_runtime.ir.effects import Effects
+    from metal_runtime.runtime.compile import function_to_ir
 
     kernel = function_to_ir(function, types, name)
     read_only = inferred - Effects(kernel).stores(*kernel.body)
-    if read_only:
-        const = {n: _as_const(t) if n in read_only else t for n, t in types.items()}
-        if any(isinstance(p.type, Pointer) for f in kernel.functions for p in f.params):
-            kernel = function_to_ir(
-                function, const, name
-            )  # the functions' pointers become const too
-        else:
-            params = tuple(replace(p, type=const[p.name]) for p in kernel.params)
-            kernel = replace(kernel, params=params)
-    return Specialisation(name, kernel, ir_to_program(kernel))
+    if not read_only:
+        return kernel
+    const = {n: _as_const(t) if n in read_only else t for n, t in types.items()}
+    if any(isinstance(p.type, Pointer) for f in kernel.functions for p in f.params):
+        return function_to_ir(function, const, name)  # the functions' pointers become const too
+    return replace(kernel, params=tuple(replace(p, type=const[p.name]) for p in kernel.params))
 
 
 def _as_const(type_: Pointer | ValueType) -> Pointer | ValueType:
     return replace(type_, const=True) if isinstance(type_, Pointer) else type_
-
-
-# --- types from arguments ------------------------------------------------------------------------
-
-
-def type_key(args: Sequence[Any]) -> TypeKey:
-    """Equal for calls whose arguments have the same types."""
-    return tuple(
-        [a._dtype if a.__class__ is MetalBuffer else _key(a) for a in args]
-    )  # a list first: measurably faster than a generator
-
-
-def _key(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return np.ndarray, value.dtype
-    if isinstance(value, tuple | list):
-        return tuple, len(value), *(part.__class__ for part in value)
-    return value.__class__
-
-
-def argument_type(kernel: str, parameter: str, value: Any) -> Pointer | ValueType:
-    """The type that a parameter without a declared one has for this argument.
-
-    Buffers and arrays are pointers into device memory; int is ``int``, float is ``float``, a NumPy scalar
-    has its own type, a tuple of 2 to 4 numbers is a vector.
-    """
-    if isinstance(value, MetalBuffer):
-        return Pointer(AddressSpace.DEVICE, value.dtype)
-    try:
-        if isinstance(value, np.ndarray):
-            return Pointer(AddressSpace.DEVICE, DType.from_numpy(value.dtype))
-        if isinstance(value, tuple | list) and 2 <= len(value) <= 4:
-            element = DType.FLOAT32 if any(isinstance(v, float) for v in value) else DType.INT32
-            return Vector(element, len(value))
-        scalar = _scalar_type(value)
-    except DTypeError as error:
-        raise LaunchError(
-            error.message, kernel=kernel, parameter=parameter, hint=error.hint
-        ) from None
-    if scalar is None:
-        raise LaunchError(
-            f"no Metal type can be inferred from {described(value)}",
-            kernel=kernel,
-            parameter=parameter,
-            hint='pass a buffer, an array or a number, or declare it: param_types={"'
-            + parameter
-            + '": "device const float*"}',
-        )
-    return scalar
-
-
-def _scalar_type(value: Any) -> DType | None:
-    if isinstance(value, bool):
-        return DType.BOOL
-    if isinstance(value, int):
-        return DType.INT32
-    if isinstance(value, float):  # np.float64 is one too
-        return DType.FLOAT32
-    return DType.from_numpy(value.dtype) if isinstance(value, np.generic) else None
