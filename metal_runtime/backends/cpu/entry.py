@@ -47,28 +47,28 @@ _EXPRESSIONS: dict[str, tuple[str, ...]] = {
 }
 
 _BY_ROW = """\
-    for (iris::u64 item = begin; item < end;) {{
-        const iris::u64 row = item / launch.grid[0];
-        const iris::u32 first = item % launch.grid[0], y = row % launch.grid[1], z = row / launch.grid[1];
-        const iris::u64 room = launch.grid[0] - first, left = end - item;
-        const iris::u32 count = room < left ? room : left;
-        for (iris::u32 x = first; x < first + count; ++x) {call};
+    for (__iris::u64 item = begin; item < end;) {{
+        const __iris::u64 row = item / launch.grid[0];
+        const __iris::u32 first = item % launch.grid[0], y = row % launch.grid[1], z = row / launch.grid[1];
+        const __iris::u64 room = launch.grid[0] - first, left = end - item;
+        const __iris::u32 count = room < left ? room : left;
+        for (__iris::u32 x = first; x < first + count; ++x) {call};
         item += count;
     }}
 """
 _BY_THREADGROUP = """\
-    for (iris::u64 item = begin; item < end; ++item) {{
-        const iris::u64 plane = item / launch.groups[0];
-        const iris::u32 gx = item % launch.groups[0], gy = plane % launch.groups[1], gz = plane / launch.groups[1];
-        const iris::u32 x0 = gx * launch.group[0], y0 = gy * launch.group[1], z0 = gz * launch.group[2];
-        const iris::u32 nx = iris::smaller(launch.group[0], launch.grid[0] - x0);
-        const iris::u32 ny = iris::smaller(launch.group[1], launch.grid[1] - y0);
-        const iris::u32 nz = iris::smaller(launch.group[2], launch.grid[2] - z0);
-        for (iris::u32 k = 0; k < nz; ++k)
-            for (iris::u32 j = 0; j < ny; ++j) {{
-                const iris::u32 y = y0 + j, z = z0 + k, row = (k * ny + j) * nx;
-                for (iris::u32 i = 0; i < nx; ++i) {{
-                    const iris::u32 x = x0 + i, index = row + i;
+    for (__iris::u64 item = begin; item < end; ++item) {{
+        const __iris::u64 plane = item / launch.groups[0];
+        const __iris::u32 gx = item % launch.groups[0], gy = plane % launch.groups[1], gz = plane / launch.groups[1];
+        const __iris::u32 x0 = gx * launch.group[0], y0 = gy * launch.group[1], z0 = gz * launch.group[2];
+        const __iris::u32 nx = __iris::smaller(launch.group[0], launch.grid[0] - x0);
+        const __iris::u32 ny = __iris::smaller(launch.group[1], launch.grid[1] - y0);
+        const __iris::u32 nz = __iris::smaller(launch.group[2], launch.grid[2] - z0);
+        for (__iris::u32 k = 0; k < nz; ++k)
+            for (__iris::u32 j = 0; j < ny; ++j) {{
+                const __iris::u32 y = y0 + j, z = z0 + k, row = (k * ny + j) * nx;
+                for (__iris::u32 i = 0; i < nx; ++i) {{
+                    const __iris::u32 x = x0 + i, index = row + i;
                     {call};
                 }}
             }}
@@ -101,20 +101,20 @@ def entry_text(kernel: KernelModel) -> str:
     return (
         '#include "entry.h"\n'
         f'extern "C" __attribute__((visibility("default"))) void {ENTRY_SYMBOL}(\n'
-        "    const void *const *arguments, const iris::Launch &launch_of_caller, iris::u64 begin, iris::u64 end) {\n"
+        "    const void *const *arguments, const __iris::Launch &launch_of_caller, __iris::u64 begin, __iris::u64 end) {\n"
         f"    using F = decltype(&::{name});\n"
-        "    const iris::Launch launch = launch_of_caller;\n"
+        "    const __iris::Launch launch = launch_of_caller;\n"
         f"{unpacking}{loops}}}\n"
     )
 
 
 def _declaration(number: int, parameter: Parameter, place: int) -> str:
     if parameter.argument is not None and parameter.argument.kind is ArgumentKind.VALUE:
-        return f"const iris::uniform_parameter<F, {number}> a{number}(arguments[{place}]);"
+        return f"const __iris::uniform_parameter<F, {number}> a{number}(arguments[{place}]);"
     if parameter.passing is Passing.REFERENCE:
-        pointee = f"typename iris::referred<iris::parameter<F, {number}>>::type"
+        pointee = f"typename __iris::referred<__iris::parameter<F, {number}>>::type"
         return f"{pointee} *const a{number} = ({pointee} *)arguments[{place}];"
-    return f"const auto a{number} = (iris::parameter<F, {number}>)arguments[{place}];"
+    return f"const auto a{number} = (__iris::parameter<F, {number}>)arguments[{place}];"
 
 
 def _dereference(parameter: Parameter) -> str:
@@ -122,6 +122,6 @@ def _dereference(parameter: Parameter) -> str:
 
 
 def _builtin_operand(number: int, parameter: Parameter, builtin: str) -> str:
-    type_ = f"iris::bare_parameter<F, {number}>"
+    type_ = f"__iris::bare_parameter<F, {number}>"
     parts = _EXPRESSIONS[builtin][: parameter.components]
     return f"{type_}({', '.join(f'{parameter.scalar}({part})' for part in parts)})"

@@ -53,7 +53,7 @@ class NativeRuntime:
     def limit_time(self, seconds: float) -> None:
         """Ends kernels that run longer than this."""
         self.time_limit = seconds
-        self._set_time_limit(int(seconds * 1e9))
+        self._set_time_limit(int(min(seconds * 1e9, 2.0**62)))
 
 
 @functools.cache

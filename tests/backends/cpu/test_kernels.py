@@ -214,3 +214,29 @@ def test_loop_over_threads_is_vector_code(source: str) -> None:
     assert any(register in assembly for register in wide)
     assert "static void IRIS_FN f" in compiled.texts["cpp"]
     assert set(compiled.texts) == {"cpp", "asm"}
+
+
+def test_rounding_does_not_depend_on_the_calling_thread() -> None:
+    compiled = pipeline("""kernel void f(device const float* a, device float* c, uint i [[thread_position_in_grid]]) {
+        c[i] = a[i] * 0.5; }""")
+    tiny = np.full(100_003, 1e-40, np.float32)
+    set_flush_to_zero = pipeline(
+        "kernel void f(device int* a) { a[0] = 1; }"
+    )  # keeps the device busy first
+    run(set_flush_to_zero, (1,), np.zeros(1, np.int32))
+    out = np.zeros_like(tiny)
+    run(compiled, tiny.shape, tiny, out)
+    assert (out == np.float32(5e-41)).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["iris", "F", "launch", "x", "exp", "add", "vec_", "malloc", "arguments"]
+)
+def test_kernel_names_that_others_have_too(name: str) -> None:
+    compiled = pipeline(
+        f"kernel void {name}(device float* a, uint i [[thread_position_in_grid]]) {{ a[i] = exp(0.0); }}",
+        name,
+    )
+    a = np.zeros(5, np.float32)
+    run(compiled, (5,), a)
+    assert (a == 1).all()

@@ -1,7 +1,8 @@
 // What generated kernels and the native runtime agree on: the launch, the entry's type, and how arguments reach a kernel.
+// All of it has a reserved name: the user's own names must not meet it.
 #pragma once
 
-namespace iris {
+namespace __iris {
 
 using u32 = unsigned int;
 using u64 = unsigned long;
@@ -49,4 +50,4 @@ inline u32 smaller(u32 a, u32 b) { return a < b ? a : b; }
 template <class F, unsigned I> using bare_parameter = typename bare<parameter<F, I>>::type;
 template <class F, unsigned I> using uniform_parameter = uniform<typename bare<parameter<F, I>>::type>;
 
-}  // namespace iris
+}  // namespace __iris

@@ -13,23 +13,17 @@ static u32 chained[32];
 
 static void forget_thread(void *pointer) {
     Thread *thread = static_cast<Thread *>(pointer);
-    {
-        Locked hold(registry_lock);
-        for (Thread **link = &registry; *link; link = &(*link)->following)
-            if (*link == thread) {
-                *link = thread->following;
-                break;
-            }
-    }
     if (thread->stack) {
         AlternateStack none{};
         none.flags = STACK_DISABLED;
         none.size = STACK_BYTES;
         sigaltstack(&none, nullptr);
         munmap(thread->stack, STACK_BYTES);
+        thread->stack = nullptr;
     }
     self = nullptr;
-    munmap(thread, sizeof(Thread));
+    Locked hold(registry_lock);
+    store(thread->in_use, 0u);
 }
 
 static void *new_pages(u64 bytes) {
@@ -37,8 +31,24 @@ static void *new_pages(u64 bytes) {
     return pages == reinterpret_cast<void *>(-1) ? nullptr : pages;
 }
 
-static Thread *make_thread() {
+static Thread *unused_thread() {
+    Locked hold(registry_lock);
+    if (!key_made) key_made = pthread_key_create(&on_thread_end, forget_thread) == 0;
+    for (Thread *thread = registry; thread; thread = thread->following)
+        if (!thread->in_use) {
+            store(thread->in_use, 2u);  // taken; its handle is not known yet
+            return thread;
+        }
     Thread *thread = static_cast<Thread *>(new_pages(sizeof(Thread)));
+    if (!thread) return nullptr;
+    thread->in_use = 2;
+    thread->following = registry;
+    store(registry, thread);
+    return thread;
+}
+
+static Thread *make_thread() {
+    Thread *thread = unused_thread();
     if (!thread) return nullptr;
     thread->handle = pthread_self();
     thread->is_main = on_main_thread();
@@ -51,15 +61,34 @@ static Thread *make_thread() {
         own.size = STACK_BYTES;
         if (thread->stack) sigaltstack(&own, nullptr);
     }
-    Locked hold(registry_lock);
-    if (!key_made) key_made = pthread_key_create(&on_thread_end, forget_thread) == 0;
     pthread_setspecific(on_thread_end, thread);
-    thread->following = registry;
-    registry = thread;
+    store(thread->in_use, 1u);
     return self = thread;
 }
 
 Thread *this_thread() { return self ? self : make_thread(); }
+
+/// The Thread of the thread that a signal handler runs in. Not by thread_local storage, which may be
+/// allocated at its first use: a handler may have interrupted the allocator.
+static Thread *interrupted_thread() {
+    for (Thread *thread = load(registry); thread; thread = thread->following)
+        if (load(thread->in_use) == 1 && thread->handle == pthread_self()) return thread;
+    return nullptr;
+}
+
+void keep_only_this_thread() {
+    registry_lock = Lock{};
+    Thread *own = this_thread();
+    for (Thread *thread = registry; thread; thread = thread->following) {
+        thread->serving = nullptr;
+        thread->call.state = Call::ended(thread->call.state);
+        if (thread != own) thread->in_use = 0;
+    }
+    if (own) {
+        own->handle = pthread_self();
+        own->is_main = true;
+    }
+}
 
 [[noreturn]] static void leave_kernel(Thread *thread, Outcome outcome, u64 address) {
     Call *call = thread->serving;
@@ -86,7 +115,7 @@ static void as_before(int signal, void *info, void *context) {
 }
 
 static void on_fault(int signal, void *info, void *context) {
-    Thread *thread = self;
+    Thread *thread = interrupted_thread();
     int code = static_cast<int *>(info)[2];
     if (!thread || !thread->serving || code <= 0) return as_before(signal, info, context);
     u64 address = *reinterpret_cast<u64 *>(static_cast<char *>(info) + INFO_ADDRESS_OFFSET);
@@ -95,7 +124,7 @@ static void on_fault(int signal, void *info, void *context) {
 }
 
 static void on_stop(int signal, void *info, void *context) {
-    Thread *thread = self;
+    Thread *thread = interrupted_thread();
     if (thread && thread->serving && !thread->serving->running()) _longjmp(thread->resume, 1);
     u64 handler = reinterpret_cast<u64>(previous[signal].handler);
     if (handler > 1) as_before(signal, info, context);
@@ -108,12 +137,13 @@ static void install(int signal, void (*handler)(int, void *, void *)) {
     previous[signal] = current;
     SignalAction own{};
     own.handler = reinterpret_cast<void *>(handler);
-    own.flags = ON_STACK | WITH_INFO | NO_DEFER;  // the handler is left by a jump: it must change no mask
+    own.flags = ON_STACK | WITH_INFO | NO_DEFER | RESTART;  // the handler is left by a jump: it must change no mask
     sigaction(signal, &own, nullptr);
 }
 
+static Lock installing;
+
 void install_fault_handlers() {
-    static Lock installing;
     Locked hold(installing);
     for (int signal : FAULTS) install(signal, on_fault);
     install(SIG_URG, on_stop);

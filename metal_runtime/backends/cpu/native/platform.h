@@ -4,8 +4,8 @@
 
 #include "entry.h"
 
-using iris::u32;
-using iris::u64;
+using __iris::u32;
+using __iris::u64;
 
 extern "C" {
 typedef u64 pthread_t;
@@ -42,7 +42,7 @@ constexpr int READ_WRITE = 3, NO_ACCESS = 0;
 #ifdef __linux__
 constexpr int PRIVATE_ANONYMOUS = 0x22, ADVICE_HUGE_PAGES = 14, MONOTONIC = 1;
 constexpr int SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_FPE = 8, SIG_SEGV = 11, SIG_INT = 2, SIG_URG = 23;
-constexpr int ON_STACK = 0x08000000, NO_DEFER = 0x40000000, WITH_INFO = 4, STACK_DISABLED = 2, SET_MASK = 2;
+constexpr int ON_STACK = 0x08000000, RESTART = 0x10000000, NO_DEFER = 0x40000000, WITH_INFO = 4, STACK_DISABLED = 2, SET_MASK = 2;
 struct SignalSet {
     u64 words[16];
 };
@@ -73,7 +73,7 @@ static bool on_main_thread() { return syscall(THREAD_ID_CALL) == getpid(); }
 #else
 constexpr int PRIVATE_ANONYMOUS = 0x1002, ADVICE_HUGE_PAGES = -1, MONOTONIC = 6;
 constexpr int SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 10, SIG_FPE = 8, SIG_SEGV = 11, SIG_INT = 2, SIG_URG = 16;
-constexpr int ON_STACK = 1, NO_DEFER = 0x10, WITH_INFO = 0x40, STACK_DISABLED = 4, SET_MASK = 3;
+constexpr int ON_STACK = 1, RESTART = 2, NO_DEFER = 0x10, WITH_INFO = 0x40, STACK_DISABLED = 4, SET_MASK = 3;
 struct SignalSet {
     u32 words[1];
 };
@@ -111,6 +111,22 @@ static void pause_briefly() {
     __asm__ volatile("yield");
 #endif
 }
+
+/// While it lives, floating point rounds to nearest and keeps subnormals, whatever the thread had chosen.
+struct StandardFloats {
+#if defined(__x86_64__)
+    u32 before = __builtin_ia32_stmxcsr();
+    StandardFloats() { __builtin_ia32_ldmxcsr(0x1f80); }
+    ~StandardFloats() { __builtin_ia32_ldmxcsr(before); }
+#else
+    u64 before;
+    StandardFloats() {
+        __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+        __asm__ volatile("msr fpcr, %0" : : "r"(0ul));
+    }
+    ~StandardFloats() { __asm__ volatile("msr fpcr, %0" : : "r"(before)); }
+#endif
+};
 
 template <class T> static T load(const T &place) { return __atomic_load_n(&place, __ATOMIC_SEQ_CST); }
 template <class T> static void store(T &place, T value) { __atomic_store_n(&place, value, __ATOMIC_SEQ_CST); }

@@ -41,6 +41,7 @@ static u64 take_chunks(Call &call, u64 until) {
 }
 
 static u64 serve(Thread *thread, Call &call, u64 until) {
+    StandardFloats floats;
     volatile u64 done = 0;
     if (_setjmp(thread->resume) == 0) {
         thread->serving = &call;
@@ -219,17 +220,9 @@ EXPORT void iris_stop_workers() {
 
 /// In a forked child no thread but the caller lives: forget the others.
 EXPORT void iris_after_fork() {
-    Thread *thread = this_thread();
-    registry_lock = Lock{};
+    keep_only_this_thread();
     pool_lock = stop_lock = Lock{};
     open_calls = nullptr;
     worker_count = stopping = idle_workers = 0;
-    registry = thread;
-    if (thread) {
-        thread->following = nullptr;
-        thread->handle = pthread_self();
-        thread->is_main = true;
-        thread->serving = nullptr;
-    }
     reset_watchdog();
 }

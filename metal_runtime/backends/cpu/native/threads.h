@@ -9,7 +9,7 @@ enum Outcome : u32 { FINISHED = 0, DIVISION = 1, MEMORY = 2, TRAP = 3, TIME_LIMI
 
 /// A compiled kernel as Python made it; `cost` is learned: nanoseconds of one work item.
 struct Pipeline {
-    iris::Entry entry;
+    __iris::Entry entry;
     u32 by_threadgroup;  // whether a work item is a threadgroup, else a thread
     u32 argument_count;
     double cost;
@@ -17,9 +17,9 @@ struct Pipeline {
 
 /// One launch in progress. It lives in its caller's Thread, so that late looks at it stay harmless.
 struct Call {
-    iris::Entry entry;
+    __iris::Entry entry;
     const void *arguments[MAX_ARGUMENTS];
-    iris::Launch launch;
+    __iris::Launch launch;
     u64 total, grain;
     u64 next;          // the first work item that nobody has taken
     u32 workers;       // pool threads inside; the caller sleeps on it
@@ -48,11 +48,14 @@ struct Thread {
     u64 seen_since;
     Thread *following;
     void *stack;      // the alternate signal stack, if it is ours
+    u32 in_use;       // a Thread is never given back, only used again: a signal handler may look at any
 };
 
 extern Lock registry_lock;
 extern Thread *registry;
 Thread *this_thread();
+/// Forgets every thread but the caller's: the others did not survive a fork.
+void keep_only_this_thread();
 void install_fault_handlers();
 /// Ends `call`, if its state still is `seen`, and what runs for it. The registry must be locked.
 void stop_call(Call &call, u32 seen, Outcome outcome);
