@@ -50,6 +50,12 @@ class KernelRegistry:
             )
         return found
 
+    def copy(self) -> KernelRegistry:
+        """Another registry with the same kernels; takes no lock, for it is made after a fork."""
+        other = KernelRegistry()
+        other._kernels.update(self._kernels)
+        return other
+
     def names(self) -> tuple[str, ...]:
         """Every registered name, in order of registration."""
         with self._lock:

@@ -19,6 +19,7 @@ from metal_runtime.device.pool import Pool
 from metal_runtime.device.protocol import Device
 from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
+from metal_runtime.errors import DeviceError
 from metal_runtime.logging import get_logger
 from metal_runtime.program import MslProgram
 from metal_runtime.runtime.cache import ProgramCache
@@ -57,16 +58,20 @@ class Session:
         self._device: Device | None = None
         self._pool: Pool | None = None
         self._elementwise: Elementwise | None = None
-        self._abandoned = False
+        self._closed = False
 
     # --- device and memory -----------------------------------------------------------------------
 
     @property
     def device(self) -> Device:
-        """The device, opened now if it was not. Raises DeviceError."""
+        """The device, opened now if it was not. Raises DeviceError, also once the session is closed."""
         device = self._device
         if device is None:
             with self._lock:
+                if self._closed:
+                    raise DeviceError(
+                        "the session is closed", hint="use get_runtime() for the new one"
+                    )
                 if self._device is None:
                     self._device = open_device(self.device_name)
                 device = self._device
@@ -109,7 +114,7 @@ class Session:
 
     def synchronize(self) -> None:
         """Waits until every launch has ended. Raises KernelFault for one that failed."""
-        if self._device is not None and not self._abandoned:
+        if self._device is not None and not self._closed:
             self._device.stream.synchronize()
 
     # --- operators -------------------------------------------------------------------------------
@@ -131,20 +136,34 @@ class Session:
         get_logger().debug("%s %s %.3f ms", event.phase, event.name, event.duration_ms)
 
     def close(self) -> None:
-        """Gives memory, threads and handles back; may be called twice."""
+        """Gives memory, threads and handles back, for good; may be called twice.
+
+        When it was the session of the process, a fresh one with the same kernels takes its place.
+        """
         with self._lock:
             device, self._device = self._device, None
             pool, self._pool = self._pool, None
-        if self._abandoned or device is None:
+            abandoned, self._closed = self._closed, True
+        _replace(self)
+        if abandoned or device is None:
             return
         device.stream.synchronize()
         if pool is not None:
             pool.close()
         device.close()
 
-    def abandon(self) -> None:
-        """After a fork the child has the parent's memory but none of its threads: the device is not touched again."""
-        self._abandoned = True
+    def abandon(self) -> Session:
+        """After a fork the child has the parent's memory but none of its threads: the device is not touched again.
+
+        Returns the child's session. Buffers of the parent stay readable.
+        """
+        self._closed = True
+        return self._successor()
+
+    def _successor(self) -> Session:
+        session = Session(self.device_name, kernels=self.kernels.copy())
+        session.persistent_default = self.persistent_default
+        return session
 
 
 _session: Session | None = None
@@ -174,15 +193,18 @@ def _close_at_exit() -> None:
         _session.close()
 
 
+def _replace(closed: Session) -> None:
+    global _session
+    with _session_lock:
+        if _session is closed:
+            _session = closed._successor()
+
+
 def _renew_after_fork() -> None:
-    """In the child: a fresh session that knows the same kernels; buffers of the parent stay readable only."""
     global _session, _session_lock
-    _session_lock = threading.Lock()
+    _session_lock = threading.Lock()  # another thread may have held it
     if _session is not None:
-        parent = _session
-        parent.abandon()
-        _session = Session(parent.device_name, kernels=parent.kernels)
-        _session.persistent_default = parent.persistent_default
+        _session = _session.abandon()
 
 
 atexit.register(_close_at_exit)

@@ -270,3 +270,16 @@ def test_many_threads_may_call_one_kernel(rng):
         thread.join()
     assert not errors
     assert len(triple._by_types) == 3
+
+
+def test_launches_with_arrays_leave_no_memory_behind():
+    x, y = np.ones(5000, np.float32), np.ones(5000, np.float32)
+    saxpy(x, y, 0.0, 5000, threads=5000)
+    before = api.memory()
+    for _ in range(1000):
+        saxpy(x, y, 0.0, 5000, threads=5000)
+        with pytest.raises(LaunchError):
+            saxpy(x, y, 0.0, 6000, threads=6000)
+    after = api.memory()
+    assert (after.used_bytes, after.allocated_bytes) == (before.used_bytes, before.allocated_bytes)
+    assert after.misses == before.misses

@@ -82,8 +82,25 @@ def test_close_gives_everything_back_once(fake):
     fake.close()
     assert device.closed == 1
     assert device.allocator.live > 0  # the live buffer's memory
+    assert buffer.numpy()[5] == 0
     buffer.close()
     assert device.allocator.live == 0
+
+
+def test_a_closed_session_has_a_successor(fake):
+    buffer = api.zeros(3)
+    fake.kernels.register(double)
+    api.enable_persistence_default()
+    fake.close()
+    fresh = get_session()
+    assert fresh is not fake
+    assert "double" in fresh.kernels
+    assert fresh.persistent_default
+    fresh._device = FakeDevice()
+    with pytest.raises(LaunchError, match="another session"):
+        double(buffer, threads=3)
+    with pytest.raises(DeviceError, match="closed"):
+        _ = fake.device
 
 
 def test_persistence_is_a_default_a_scope_and_an_argument(fake):
