@@ -34,22 +34,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _introduce(console, about)
     results: list[throughput.Throughput] = []
     groups: dict[str, list[Figure]] = {}
-    with console.status("") as status:
 
-        def progress(message: str) -> None:
-            status.update(message)
-
-        if "throughput" in options.parts:
-            results = throughput.measure(installed, options.size, options.rounds, progress)
-            groups["Goals of the elementwise kernels"] = throughput.figures(results)
-        if "residency" in options.parts:
-            progress("residency")
-            groups["Residency: a + b over 1,000,000 float32"] = residency.figures(options.rounds)
-        if "host" in options.parts:
-            groups["Host costs"] = host_costs.figures(installed, progress)
-    report.print_throughput(console, results)
-    for title, figures in groups.items():
+    def show(title: str, figures: list[Figure]) -> None:
+        groups[title] = figures
         report.print_figures(console, title, figures)
+
+    with console.status("") as status:
+        if "throughput" in options.parts:
+            results = throughput.measure(installed, options.size, options.rounds, status.update)
+            report.print_throughput(console, results)
+            show("Goals of the elementwise kernels", throughput.figures(results))
+        if "residency" in options.parts:
+            status.update("residency")
+            show("Residency: a + b over 1,000,000 float32", residency.figures(options.rounds))
+        if "host" in options.parts:
+            show("Host costs", host_costs.figures(installed, status.update))
     if options.json:
         options.json.write_text(json.dumps(report.as_json(about, results, groups), indent=1) + "\n")
 
