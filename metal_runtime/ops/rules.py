@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError
-from metal_runtime.ops.promotion import OperandType, Weak, dtype_name, floating, promote
+from metal_runtime.ops.promotion import OperandType, dtype_name, floating, promote
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +111,3 @@ def choice(name: str, operands: Sequence[OperandType]) -> OperatorTypes:
     """A condition (``x != 0``), then two values in their common dtype."""
     common = _common(name, operands[1:])
     return OperatorTypes((DType.BOOL, common, common), common)
-
-
-def scalar_fits(value: bool | int | float, kind: OperandType, target: DType) -> bool:
-    """Whether a Python int survives conversion to the integer dtype that the arrays beside it chose."""
-    if not isinstance(kind, Weak) or not target.is_integer or isinstance(value, float):
-        return True
-    low = -(1 << (target.bits - 1)) if target.is_signed else 0
-    return low <= value < low + (1 << target.bits)
