@@ -223,14 +223,20 @@ def sample_pairs(count: int, seed: int) -> tuple[Array, Array]:
 class Library:
     """Loops over arrays, one for each function, compiled with the flags of kernels."""
 
-    def __init__(self, source: str, folder: Path, options: CompileOptions | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        folder: Path,
+        options: CompileOptions | None = None,
+        extra: Sequence[str] = (),
+    ) -> None:
         target = clang.host_target()
         flags = [
             flag
             for flag in clang.compile_flags(target, options or CompileOptions())
             if flag != "-fvisibility=hidden"
         ]
-        compiled = clang.compile_object(source, tuple(flags), str(folder / "math.o"))
+        compiled = clang.compile_object(source, (*flags, *extra), str(folder / "math.o"))
         if not compiled.succeeded:
             raise RuntimeError(compiled.diagnostics)
         clang.link_shared([str(folder / "math.o")], str(folder / "math.so"), target)

@@ -24,7 +24,9 @@ IRIS_FN float magnitude(float x) { return bits<float>(bits<uint>(x) & 0x7fffffff
 IRIS_FN double magnitude(double x) { return bits<double>(bits<ulong>(x) & 0x7ffffffffffffffful); }
 IRIS_FN uint sign_bit(float x) { return bits<uint>(x) & 0x80000000u; }
 IRIS_FN float with_sign(float x, uint sign) { return bits<float>(bits<uint>(x) ^ sign); }
-IRIS_FN float copy_sign(float x, float from) { return bits<float>((bits<uint>(x) & 0x7fffffffu) | sign_bit(from)); }
+// The builtin, because of LLVM 22's bug #157929: a select between x and the sign of x with the bits of
+// another number, written as bit operations, becomes a masked VPTERNLOG with a wrong truth table.
+IRIS_FN float copy_sign(float x, float from) { return __builtin_copysignf(x, from); }
 
 // The compiler may compute a*b + c with one rounding only if the machine does; else through double,
 // rounded to odd in between, so that the second rounding is right.
