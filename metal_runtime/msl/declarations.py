@@ -92,6 +92,8 @@ class DeclarationScanner:
     ) -> int:
         """Reads one declaration; returns the index after it."""
         texts = self._texts
+        if texts[start] in ("typedef", "using"):
+            return self._skip_initializer(start, end) + 1
         index, names = start, set(outer)
         class_name: str | None = None
         parameters: int | None = None
@@ -105,15 +107,13 @@ class DeclarationScanner:
                 text == ":" and texts[index - 1] in ("public", "private", "protected")
             ):
                 return index + 1
-            if text == "template" and index + 1 < end and texts[index + 1] == "<":
-                close = self._close_angle(index + 1, end)
-                names |= self._introduced(index + 2, close)
-                index = close
+            if text == "template" and texts[index + 1 : index + 2] == ["<"]:
+                opening, index = index + 1, self._close_angle(index + 1, end)
+                names |= self._introduced(opening + 1, index)
             elif text in _CLASS_KEYS or text == "namespace":
                 class_name = self._declared_name(index + 1, end)
             elif text == "enum":
-                class_name = None
-                index += texts[index + 1] in _CLASS_KEYS if index + 1 < end else 0
+                index += texts[index + 1 : index + 2] in (["class"], ["struct"])
             elif text == "operator" and parameters is None:
                 parameters = self._operator_parameters(index, end)
                 index = self.closing(parameters)
@@ -135,9 +135,9 @@ class DeclarationScanner:
                 if class_name is not None or texts[start] == "extern":
                     inner = (*scope, class_name) if class_name else scope
                     self._scan(index + 1, close, inner, frozenset(names))
-                    if "namespace" in texts[start:index] or texts[start] == "extern":
-                        return close + 1
-                    class_name = None
+                if "namespace" in texts[start:index] or texts[start] == "extern":
+                    return close + 1
+                class_name = None
                 index = close
             index += 1
         return end
@@ -155,9 +155,9 @@ class DeclarationScanner:
         while self._texts[name] == ">":  # f<int>(...): an explicit specialisation
             name = self._open_angle(name) - 1
         text = self._texts[name]
-        if self._tokens[name].kind is not TokenKind.IDENTIFIER:
-            name = next(i for i in range(name, start - 1, -1) if self._texts[i] == "operator")
-            text = "operator" + "".join(self._texts[name + 1 : parameters])
+        if "operator" in self._texts[start:parameters]:
+            name = start + self._texts[start:parameters].index("operator")
+            text = "".join(self._texts[name:parameters])
         after = self.closing(parameters) + 1
         body = range(brace + 1, close) if close is not None else range(brace, brace)
         end = (close if close is not None else brace) + 1
@@ -191,9 +191,7 @@ class DeclarationScanner:
         while index < end and self._texts[index] in ("[", "__attribute__", "alignas", "("):
             index = self.closing(index) + 1 if self._texts[index] in _CLOSERS else index + 1
         found = self._tokens[index] if index < end else None
-        return (
-            found.text if found is not None and found.kind is TokenKind.IDENTIFIER else "(unnamed)"
-        )
+        return found.text if found is not None and found.kind is TokenKind.IDENTIFIER else ""
 
     def _skip_initializer(self, index: int, end: int) -> int:
         while index < end and self._texts[index] not in (";", "}"):

@@ -17,6 +17,7 @@ from metal_runtime.source import SourceSpan
 
 _STANDARD_INCLUDE = re.compile(r"#\s*include\s*<(?:metal_\w+|simd/simd\.h)>\s*")
 _LINE_MARKER = re.compile(r'# (\d+) "((?:[^"\\]|\\.)*)"[\d ]*')
+_UNROLL_BY_NAME = re.compile(r"\s*#\s*pragma\s+unroll\s*\(?\s*[A-Za-z_]")
 _USER_TEXT = "<stdin>"  # what clang calls the text it reads from its standard input
 
 
@@ -173,8 +174,9 @@ def _without_markers(output: str) -> tuple[str, list[_Line]]:
         if marker:
             here = _Line(marker[2].replace("\\\\", "\\").replace('\\"', '"'), int(marker[1]))
             continue
-        # Pragmas survive preprocessing; the ones that clang knows are harmless, the others it ignores.
-        kept.append(text)
+        # Pragmas survive preprocessing, and clang ignores those it does not know. But a macro in one has lost
+        # its definition by now; the loop is as right without it.
+        kept.append("" if _UNROLL_BY_NAME.match(text) else text)
         lines.append(here)
         here = _Line(here.file, here.number + 1)
     return "\n".join(kept), lines

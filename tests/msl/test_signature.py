@@ -117,6 +117,7 @@ def test_builtins_and_limit() -> None:
         "struct V { V(int x) : a(x), b{x} {} int a, b; V operator+(V o) const { return V(a + o.a); } }; kernel void k() {}",
         "// kernel void no() { threadgroup_barrier(); }\n/* kernel void no2(texture2d<float> t) {} */ kernel void k() {}",
         "kernel void k(); kernel void k() {}",
+        "namespace { kernel void k() {} }",
         'extern "C" { kernel void k() {} }',
     ],
 )

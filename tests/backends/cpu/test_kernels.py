@@ -144,22 +144,22 @@ def test_literals_keep_their_type(rng: np.random.Generator) -> None:
     assert bfloat[0] == DType.BFLOAT16.numpy_dtype.type(0.1)
 
 
-def test_preprocessor_and_options(rng: np.random.Generator) -> None:
-    compiled = pipeline(
-        """
+def test_preprocessor(rng: np.random.Generator) -> None:
+    compiled = pipeline("""
         #define SCALE(x) ((x) * 3)
+        #define TIMES 4
         #if __METAL_VERSION__ >= 200
         #define KEEP 1
         #endif
-        #pragma unroll
         kernel void f(device int* a, uint i [[thread_position_in_grid]]) {
-        #pragma unroll
-            for (int k = 0; k < 4; ++k)
+        #pragma unroll(TIMES)
+            for (int k = 0; k < TIMES; ++k)
         #ifdef KEEP
                 a[i] = SCALE(a[i]);
         #endif
-        }""".replace("#pragma unroll\n        kernel", "kernel")
-    )
+        #pragma unroll
+            for (int k = 0; k < 2; ++k) a[i] += __LINE__ * 0;
+        }""")
     a = rng.integers(-9, 9, 1003).astype(np.int32)
     expected = a * 81
     run(compiled, (1003,), a)
@@ -247,3 +247,32 @@ def test_kernel_names_that_others_have_too(name: str) -> None:
     a = np.zeros(5, np.float32)
     run(compiled, (5,), a)
     assert (a == 1).all()
+
+
+def test_kernels_and_functions_of_every_kind(rng: np.random.Generator) -> None:
+    compiled = pipeline("""
+        namespace outer { namespace { float hidden(float x) { return x + 1; } } }
+        struct Pair {
+            float a, b;
+            Pair(float a, float b) : a(a), b{b} {}
+            Pair operator+(Pair other) const thread { return Pair(a + other.a, b + other.b); }
+            operator float() const { return a * b; }
+            float operator()(float x) const { return x * a; }
+            static Pair of(float x) { return Pair(x, 2); }
+        };
+        template <typename T> T id(T x) { return x; }
+        template <> float id<float>(float x) { return x + 0.5; }
+        template <typename T, int N> struct Box { T items[N]; T first() const { return items[0]; } };
+        METAL_FUNC float4 later(float4 v);
+        kernel void f(device const float* a, device float* out, uint i [[thread_position_in_grid]]) {
+            Pair p = Pair::of(a[i]) + Pair(1, 1);
+            Box<float, 2> box = {{a[i], 3}};
+            auto lambda = [&](float x) { return x + box.first(); };
+            out[i] = float(p) + p(1) + id(a[i]) + id(2) + outer::hidden(lambda(1)) + later(float4(a[i])).w;
+        }
+        METAL_FUNC float4 later(float4 v) { return v * 2; }""")
+    a = rng.integers(-9, 9, 1001).astype(np.float32)
+    out = np.full_like(a, np.nan)
+    run(compiled, a.shape, a, out)
+    expected = (a + 1) * 3 + (a + 1) + (a + 0.5) + 2 + (a + 1) + 1 + a * 2
+    np.testing.assert_array_equal(out, expected)
