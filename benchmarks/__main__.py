@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,8 @@ PARTS = ("throughput", "host", "residency")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures the wanted parts and prints them."""
     options = _options(arguments)
-    console = Console(highlight=False)
+    # Into a file or a pipe go lines that are wide enough for every table.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     versions = peers.versions()
     installed = {p for p, version in versions.items() if version is not None}
     if options.peers:
