@@ -2,8 +2,8 @@
 
 What compares bit by bit between the interpreter and a device is kept apart from what does not: operators
 that are not exact stand only at the root of values stored to the outputs named in ``approximate``.
-Avoided, because MSL leaves them open: a float out of an integer's range converted to it, the sign of
-min(-0.0, 0.0), the least integer divided by -1, fma of bfloat (rounded twice by way of float).
+Avoided, because MSL leaves them open: a float out of an integer's range converted to it, the signs of
+NaN and of min(-0.0, 0.0), the least integer divided by -1, fma of bfloat (rounded twice by way of float).
 """
 
 from __future__ import annotations
@@ -482,6 +482,9 @@ class _KernelBuilder:
         args = [self.expr(scope, type_, depth - 1) for _ in range(OPERATORS[name].arity)]
         if name == "clamp":
             args[1:] = [self.repeated(Constant(v, element), type_) for v in (-2.0, 8.0)]
+        if name == "copysign":  # no NaN, whose sign is open
+            bounds = [self.repeated(Constant(v, element), type_) for v in (-1.0, 1.0)]
+            args[1] = apply("clamp", args[1], *bounds)
         value = apply(name, *args)
         if name in ("min", "max", "clamp", "saturate"):
             return apply("add", value, self.repeated(Constant(0.0, element), type_))  # no -0.0
