@@ -20,7 +20,7 @@ from benchmarks.math_accuracy import (
 )
 from metal_runtime.program import CompileOptions, MathMode
 
-COUNT = 150_000
+COUNT = 80_000
 # Their zeros have a convention of C's Annex F that the references do not follow.
 ZERO_BY_CONVENTION = {"sinpi", "cospi", "tanpi", "round", "fmin", "fmax", "fdim"}
 

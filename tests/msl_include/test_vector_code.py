@@ -64,17 +64,23 @@ def test_vectors_of_four_are_vector_code() -> None:
     assert len(re.findall(r"movaps|movups", found["one"])) <= 3
 
 
+EVERY_LOOP = "".join(loops(FUNCTIONS, type_name) for type_name in ("float", "half", "bfloat"))
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return Library(EVERY_LOOP, tmp_path_factory.mktemp("plain"))
+
+
 @pytest.mark.parametrize("width", [2, 4, 8])
 def test_each_vector_width_gives_the_same_bits(
-    width: int, tmp_path_factory: pytest.TempPathFactory
+    width: int, plain: Library, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """LLVM's code generation differs by width (its bug #157929 showed in some widths only)."""
     if not clang.host_target().triple.startswith("x86_64"):
         pytest.skip("the widths of x86")
-    source = loops(FUNCTIONS, "float") + loops(FUNCTIONS, "half") + loops(FUNCTIONS, "bfloat")
     extra = ["-mllvm", f"-force-vector-width={width}", "-mllvm", "-force-vector-interleave=1"]
-    narrow = Library(source, tmp_path_factory.mktemp("narrow"), extra=extra)
-    plain = Library(source, tmp_path_factory.mktemp("plain"))
+    narrow = Library(EVERY_LOOP, tmp_path_factory.mktemp("narrow"), extra=extra)
     seed = int(np.random.default_rng().integers(2**32))
     floats = {1: [samples(8000, seed)], 2: list(sample_pairs(8000, seed))}
     small = np.random.default_rng(seed).integers(0, 2**16, (2, 30_011), dtype=np.uint16)

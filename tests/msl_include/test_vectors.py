@@ -63,7 +63,8 @@ def operator_loops() -> str:
 
 @pytest.fixture(scope="session")
 def operators(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    return Library(operator_loops(), tmp_path_factory.mktemp("operators"))
+    # 400 loops: a lower level of optimisation saves most of their time.
+    return Library(operator_loops(), tmp_path_factory.mktemp("operators"), extra=["-O1"])
 
 
 def random_values(
