@@ -135,9 +135,14 @@ def to_numpy(buffer: MetalBuffer) -> np.ndarray[Any, Any]:
 def register_kernel(name: str, source: str, function_name: str) -> None:
     """Makes the kernel ``function_name`` of the MSL text known to ``launch_kernel`` as ``name``.
 
-    The text is compiled at the first launch, for the kernels that are launched only.
+    That one kernel is compiled now; others of the text when they are registered.
+
+    Raises:
+        MslError: the text is refused, at its line; the name is not registered.
     """
-    get_session().kernels.register(MslKernel(name, source, function_name))
+    kernel = MslKernel(name, source, function_name)
+    kernel.prepare()
+    get_session().kernels.register(kernel)
 
 
 def launch_kernel(name: str, grid: Any, block: Any = None, args: Sequence[Any] = ()) -> None:

@@ -1,4 +1,4 @@
-"""A kernel of hand-written MSL: text and a function's name -> something to launch, compiled at its first launch."""
+"""A kernel of hand-written MSL: text and a function's name -> something to launch."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ class MslKernel:
 
     def launch(self, args: Sequence[Any], grid: Any, block: Any = None) -> None:
         """Launches ``grid`` threads in threadgroups of ``block``. Raises MslError, LaunchError, KernelFault."""
+        self.prepare().launch(args, grid, block)
+
+    def prepare(self) -> LaunchPlan:
+        """Compiles for the session's device, unless that is done. Raises MslError at the text's line."""
         session = get_session()
         plan = self._plan
         if plan is None or plan.session is not session:
-            plan = self._plan = self._prepare(session)
-        plan.launch(args, grid, block)
+            pipeline = session.programs.pipeline(_program(session, self.source), self.function_name)
+            plan = self._plan = LaunchPlan(self.name, pipeline, session)
+        return plan
 
     @property
     def program(self) -> MslProgram:
         """The text with the signatures of its kernels. Raises MslError."""
         return _program(get_session(), self.source)
-
-    def _prepare(self, session: Session) -> LaunchPlan:
-        program = _program(session, self.source)
-        return LaunchPlan(
-            self.name, session.programs.pipeline(program, self.function_name), session
-        )
 
     def __repr__(self) -> str:
         return f"<MSL kernel {self.name!r}: function {self.function_name!r}>"

@@ -172,14 +172,29 @@ def test_structs_are_bytes(rng):
 
 
 def test_msl_that_is_refused():
-    api.register_kernel(
-        "test_api_broken", "kernel void broken(device flot* x [[buffer(0)]]) {}", "broken"
-    )
+    broken = "kernel void broken(device flot* x [[buffer(0)]]) {}"
     for _ in range(2):
         with pytest.raises(MslError):
-            api.launch_kernel("test_api_broken", 1, 1, [api.zeros(1)])
+            api.register_kernel("test_api_broken", broken, "broken")
+    with pytest.raises(LaunchError, match="no kernel is registered"):
+        api.launch_kernel("test_api_broken", 1, 1, [api.zeros(1)])
     with pytest.raises(LaunchError, match="its kernels are: add_one, scale_rows, weigh"):
         api.launch(SOURCE, "missing", 1, 1, [])
+
+
+def test_a_struct_has_the_size_that_the_compiler_gives_it():
+    source = """
+        struct Scale { float factor; int offset; };
+        kernel void scale(device float* x [[buffer(0)]], constant Scale& s [[buffer(1)]],
+                          uint i [[thread_position_in_grid]]) { x[i] = x[i] * s.factor + s.offset; }
+    """
+    x = api.asarray(np.arange(5, dtype=np.float32))
+    scale = np.zeros((), [("factor", "f4"), ("offset", "i4")])
+    scale["factor"], scale["offset"] = 2, 3
+    api.launch(source, "scale", 5, None, [x, scale])
+    assert x.tolist() == [3, 5, 7, 9, 11]
+    with pytest.raises(LaunchError, match="8 bytes, the value has 4"):
+        api.launch(source, "scale", 5, None, [x, np.float32(1)])
 
 
 def test_registering_again_replaces():

@@ -11,6 +11,9 @@ from metal_runtime.program import ArgumentKind
 NATIVE_DIR = Path(__file__).parent / "native"
 
 ENTRY_SYMBOL = "iris_kernel"
+SIZES_SYMBOL = "iris_argument_sizes"
+"""Bytes of each argument's element or value as the compiler laid it out: user structs have no other source."""
+
 SIMD_WIDTH = 32
 """Threads of a simdgroup, as on Apple's GPUs."""
 
@@ -100,12 +103,29 @@ def entry_text(kernel: KernelModel) -> str:
     unpacking = "".join(f"    {line}\n" for line in declarations)
     return (
         '#include "entry.h"\n'
+        f"{_sizes_text(kernel, name)}"
         f'extern "C" __attribute__((visibility("default"))) void {ENTRY_SYMBOL}(\n'
         "    const void *const *arguments, const __iris::Launch &launch_of_caller, __iris::u64 begin, __iris::u64 end) {\n"
         f"    using F = decltype(&::{name});\n"
         "    const __iris::Launch launch = launch_of_caller;\n"
         f"{unpacking}{loops}}}\n"
     )
+
+
+def _sizes_text(kernel: KernelModel, name: str) -> str:
+    numbers = {
+        parameter.argument.index: number
+        for number, parameter in enumerate(kernel.parameters)
+        if parameter.argument is not None
+    }
+    sizes = ", ".join(
+        f"__iris::element_size<__iris::parameter<decltype(&::{name}), {numbers[argument.index]}>>"
+        for argument in kernel.signature.arguments
+    )
+    if not sizes:
+        return ""
+    symbol = f'extern "C" __attribute__((visibility("default"))) const __iris::u32 {SIZES_SYMBOL}[]'
+    return f"{symbol} = {{{sizes}}};\n"
 
 
 def _declaration(number: int, parameter: Parameter, place: int) -> str:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from metal_runtime.backends.cpu.compiler import kernel_assembly, kernel_object
-from metal_runtime.backends.cpu.entry import ENTRY_SYMBOL, entry_text, runs_by_threadgroup
+from metal_runtime.backends.cpu.entry import (
+    ENTRY_SYMBOL,
+    SIZES_SYMBOL,
+    entry_text,
+    runs_by_threadgroup,
+)
 from metal_runtime.backends.cpu.native_runtime import (
     NativePipeline,
     function_address,
@@ -48,10 +54,13 @@ class CpuPipeline:
     """One kernel as machine code."""
 
     def __init__(self, unit: TranslationUnit, program: MslProgram) -> None:
-        self.signature: Signature = unit.kernel.signature
-        self.max_threads_per_threadgroup = self.signature.max_threads or MAX_THREADS_PER_THREADGROUP
+        name = unit.kernel.signature.name
+        # The caller's signature has the caller's names: MSL may have had to spell a parameter otherwise.
+        declared = next((s for s in program.entry_points if s.name == name), unit.kernel.signature)
+        self.max_threads_per_threadgroup = declared.max_threads or MAX_THREADS_PER_THREADGROUP
         self.texts: Mapping[str, str] = PipelineTexts(unit, program)
         self._library = load_object(str(kernel_object(unit, program)))  # keeps the code mapped
+        self.signature: Signature = _with_sizes(declared, self._library)
         count = len(self.signature.arguments)
         self._native = NativePipeline(
             entry=function_address(self._library, ENTRY_SYMBOL),
@@ -108,6 +117,19 @@ class CpuProgram:
             # Two threads may both compile it: the same object comes out, and one of them stays.
             found = self._pipelines.setdefault(name, CpuPipeline(unit, self._program))
         return found
+
+
+def _with_sizes(signature: Signature, library: ctypes.CDLL) -> Signature:
+    """The signature with the size of every element and value, a user's struct included."""
+    arguments = signature.arguments
+    if all(argument.itemsize is not None for argument in arguments):
+        return signature
+    sizes = (ctypes.c_uint32 * len(arguments)).in_dll(library, SIZES_SYMBOL)
+    sized = [
+        argument if argument.itemsize is not None else replace(argument, itemsize=size or None)
+        for argument, size in zip(arguments, sizes, strict=True)
+    ]
+    return replace(signature, arguments=tuple(sized))
 
 
 def _check_agreement(declared: Signature, read: Signature) -> None:

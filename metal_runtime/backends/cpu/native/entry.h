@@ -45,6 +45,14 @@ template <class T> struct uniform<T, false> {
 template <class T> struct referred;
 template <class T> struct referred<T &> { using type = T; };
 
+/// Bytes of what a parameter points or refers to; 0 of `void`.
+template <class T> inline constexpr u32 element_size = sizeof(T);
+template <class T> inline constexpr u32 element_size<T &> = sizeof(T);
+template <class T> inline constexpr u32 element_size<T *> = sizeof(T);
+template <class T> inline constexpr u32 element_size<T *const> = sizeof(T);
+template <> inline constexpr u32 element_size<void *> = 0;
+template <> inline constexpr u32 element_size<const void *> = 0;
+
 inline u32 smaller(u32 a, u32 b) { return a < b ? a : b; }
 
 template <class F, unsigned I> using bare_parameter = typename bare<parameter<F, I>>::type;
