@@ -92,7 +92,7 @@ class _ProgramWriter:
         expressions = ExpressionWriter(
             names, self._functions, indices, self._indices.used, self.used
         )
-        statements = StatementWriter(expressions, names, self._effects, skipped)
+        statements = StatementWriter(expressions, names, skipped)
         return [Line("{", owner.span), *indent(statements.block(owner.body)), Line("}", owner.span)]
 
     def signature(self) -> Signature:

@@ -11,7 +11,7 @@ from metal_runtime.emit.expressions import ExpressionWriter, is_narrow, needs_he
 from metal_runtime.emit.layout import Line, indent
 from metal_runtime.emit.names import LocalNames
 from metal_runtime.emit.spelling import SPELLINGS, Infix, Prefix
-from metal_runtime.ir.effects import Effects, assigned_names
+from metal_runtime.ir.effects import assigned_names
 from metal_runtime.ir.nodes import (
     Apply,
     Assign,
@@ -52,12 +52,10 @@ class StatementWriter:
         self,
         expressions: ExpressionWriter,
         names: LocalNames,
-        effects: Effects,
         skipped: frozenset[str],
     ) -> None:
         self._expressions = expressions
         self._names = names
-        self._effects = effects
         self._skipped = skipped  # variables that became parameters
         self._commented = 0  # the last line of Python that was quoted
 
