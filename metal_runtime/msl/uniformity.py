@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from metal_runtime.msl.statements import Statement, StatementKind
@@ -59,6 +59,10 @@ class UniformityAnalysis:
         self._varying = set(known.varying)
         return self._is_uniform(expression)
 
+    def assigned(self, tokens: range) -> set[str]:
+        """The names that an expression may change."""
+        return {name for name, _ in self._assignments(tokens)}
+
     def _collect(self, statements: Sequence[Statement]) -> None:
         for statement in statements:
             for part in statement.walk():
@@ -94,27 +98,23 @@ class UniformityAnalysis:
         self._visit_assignments(statement.tokens, uniform_flow)
 
     def _visit_assignments(self, tokens: range, uniform_flow: bool) -> None:
-        """Every name that an expression assigns to, increments, or takes the address of."""
+        for name, value in self._assignments(tokens):
+            if value is None or not uniform_flow or not self._is_uniform(value):
+                self._varying.add(name)
+
+    def _assignments(self, tokens: range) -> Iterator[tuple[str, range | None]]:
+        """Every name that an expression assigns to, with the value; None where its address is taken."""
         for index in tokens:
             text = self._texts[index]
             if text in ("++", "--"):
-                self._assigned((index - 1, index + 1), range(0), uniform_flow, tokens)
+                for place in (index - 1, index + 1):
+                    if place in tokens and self._tokens[place].kind is TokenKind.IDENTIFIER:
+                        yield self._texts[place], range(0)
             elif text in _ASSIGNMENTS and self._is_assignment(index, tokens):
                 end = self._expression_end(index + 1, tokens)
-                self._assigned(
-                    (self._target(index, tokens),), range(index + 1, end), uniform_flow, tokens
-                )
+                yield self._texts[self._target(index, tokens)], range(index + 1, end)
             elif text == "&" and self._takes_address(index, tokens):
-                self._varying.add(self._texts[index + 1])
-
-    def _assigned(
-        self, places: Iterable[int], value: range, uniform_flow: bool, tokens: range
-    ) -> None:
-        if uniform_flow and self._is_uniform(value):
-            return
-        for place in places:
-            if place in tokens and self._tokens[place].kind is TokenKind.IDENTIFIER:
-                self._varying.add(self._texts[place])
+                yield self._texts[index + 1], None
 
     def _is_assignment(self, index: int, tokens: range) -> bool:
         # `<=`, `>=` and shifts are made of single tokens: `a <= b`, `a >>= b`.

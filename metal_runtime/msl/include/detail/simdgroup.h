@@ -25,6 +25,7 @@ inline constexpr bool is_lane_value<vec<T, N>> = true;
 // --- operations: how two values combine, and the value that changes nothing -----------------------
 
 struct sum {
+  static constexpr bool is_operator = true;
   template <typename T>
   static constexpr T neutral = T(0);
   template <typename T>
@@ -33,6 +34,7 @@ struct sum {
   }
 };
 struct product {
+  static constexpr bool is_operator = true;
   template <typename T>
   static constexpr T neutral = T(1);
   template <typename T>
@@ -41,30 +43,35 @@ struct product {
   }
 };
 struct minimum {
+  static constexpr bool is_operator = false;
   template <typename T>
   IRIS_FN static T combine(T a, T b) {
     return metal::min(a, b);
   }
 };
 struct maximum {
+  static constexpr bool is_operator = false;
   template <typename T>
   IRIS_FN static T combine(T a, T b) {
     return metal::max(a, b);
   }
 };
 struct bit_and {
+  static constexpr bool is_operator = true;
   template <typename T>
   IRIS_FN static T combine(T a, T b) {
     return T(a & b);
   }
 };
 struct bit_or {
+  static constexpr bool is_operator = true;
   template <typename T>
   IRIS_FN static T combine(T a, T b) {
     return T(a | b);
   }
 };
 struct bit_xor {
+  static constexpr bool is_operator = true;
   template <typename T>
   IRIS_FN static T combine(T a, T b) {
     return T(a ^ b);
@@ -73,10 +80,33 @@ struct bit_xor {
 
 // --- computations over `Size` lanes, of which those in `active` take part ---------------------------
 
+// A register of N numbers, whose halves combine at once: clang finds no vectors in a tree by itself.
+template <typename T, uint N>
+using number_register = T __attribute__((ext_vector_type(N)));
+
+template <typename Operation, uint N, typename T>
+IRIS_FN T fold(number_register<T, N> values) {
+  if constexpr (N == 2) {
+    return Operation::combine(T(values[0]), T(values[1]));
+  } else {
+    number_register<T, N / 2> low = values.lo, high = values.hi;
+    return fold<Operation, N / 2, T>(Operation::combine(low, high));
+  }
+}
+
+template <typename Operation, typename T>
+inline constexpr bool folds_in_registers =
+    Operation::is_operator && !__is_same(T, bool) && !__is_same(T, bfloat) && __impl::is_scalar<T>;
+
 // All values combined, in the order of a tree when all lanes take part: lane i with lane i + half.
 template <typename Operation, uint Size, typename T>
 IRIS_FN T reduce(const T* values, uint active) {
   if (active == ~0u >> (width - Size)) {
+    if constexpr (folds_in_registers<Operation, T>) {
+      number_register<T, Size> all;
+      __builtin_memcpy(&all, values, sizeof all);
+      return fold<Operation, Size, T>(all);
+    }
     T tree[Size];
     for (uint lane = 0; lane < Size; ++lane) tree[lane] = values[lane];
 #pragma clang loop unroll(full)

@@ -1,0 +1,353 @@
+"""Splits a kernel's body where its threads meet: statements in, the edits that turn it into loops over the threads out.
+
+Between two meetings (barriers, reductions over a simdgroup) the threads of a threadgroup do not wait for each
+other, so a region runs as a loop over them. What lives across a meeting gets a row of one value a thread;
+uniform variables stay what they are. A body that this cannot be done for raises Unsplittable: fibers run it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from metal_runtime.msl.statements import Declarator, Statement, StatementKind
+from metal_runtime.msl.tokens import Token, TokenKind
+from metal_runtime.msl.uniformity import Uniformity, UniformityAnalysis
+
+BARRIERS = frozenset(["threadgroup_barrier", "simdgroup_barrier"])
+REDUCTIONS = {
+    "simd_sum": "sum", "simd_product": "product", "simd_min": "minimum", "simd_max": "maximum",
+    "simd_and": "bit_and", "simd_or": "bit_or", "simd_xor": "bit_xor",
+}  # fmt: skip
+"""The simdgroup functions that regions know, with the operation in detail/simdgroup.h."""
+
+MEETING = re.compile(r"(?:threadgroup|simdgroup)_barrier|(?:simd|quad)_[a-z]\w*|simdgroup_\w+")
+
+
+class Unsplittable(Exception):
+    """The body runs on fibers; ``reason`` says why, ``index`` is the token that made it so."""
+
+    def __init__(self, reason: str, index: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.index = index
+
+
+@dataclass(slots=True)
+class BodyEdits:
+    """Texts to put before, after and in place of tokens, by the token's index. None has a newline."""
+
+    before: dict[int, str] = field(default_factory=dict)
+    after: dict[int, str] = field(default_factory=dict)
+    instead: dict[int, str] = field(default_factory=dict)
+
+    def put_before(self, index: int, text: str) -> None:
+        self.before[index] = self.before.get(index, "") + text
+
+    def put_after(self, index: int, text: str) -> None:
+        self.after[index] = self.after.get(index, "") + text
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A variable that has one value a thread."""
+
+    name: str
+
+    @property
+    def storage(self) -> str:
+        return f"__row_{self.name}"
+
+    @property
+    def binding(self) -> str:
+        return f"auto& {self.name} = {self.storage}[__index]; "
+
+
+class RegionSplitter:
+    """Splits one body. ``meeting_calls`` are the user's functions in which threads meet."""
+
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        uniform: Iterable[str],
+        varying: Iterable[str],
+        thread_bindings: str,
+        meeting_calls: frozenset[str] = frozenset(),
+    ) -> None:
+        """``thread_bindings`` is the C++ text that defines the parameters which differ between threads.
+
+        It may use ``__i __j __k``, the thread's place in the threadgroup, and ``__index``, its index.
+        """
+        self._tokens = tokens
+        self._texts = [token.text for token in tokens]
+        self._parameters = (tuple(uniform), tuple(varying))
+        self._thread_bindings = thread_bindings
+        self._meeting_calls = meeting_calls
+        self._demoted: set[str] = set()
+
+    def split(self, body: Sequence[Statement]) -> BodyEdits:
+        """The edits of a body. Raises Unsplittable."""
+        while True:
+            uniform, varying = self._parameters
+            self._analysis = UniformityAnalysis(self._tokens, uniform, (*varying, *self._demoted))
+            self._known = self._analysis.of_body(body)
+            self._edits = BodyEdits()
+            self._rows: dict[str, _Row] = {}
+            self._scalars: set[str] = set()
+            demoted = set(self._demoted)
+            self._block(body)
+            if demoted == self._demoted:
+                return self._edits
+
+    # --- items: what runs once, what runs for each thread -------------------------------------------
+
+    def _block(self, statements: Sequence[Statement]) -> None:
+        once = []
+        for number, statement in enumerate(statements):
+            once.append(self._runs_once(statement, statements[number + 1 :]))
+            if once[-1]:
+                self._scalars.update(d.name for d in statement.declarators)
+        ends = [single or self._has_meeting(s) for single, s in zip(once, statements, strict=True)]
+        region: list[Statement] = []
+        rows: list[str] = []
+        for number, statement in enumerate(statements):
+            if ends[number]:
+                self._close(region, rows)
+            if once[number]:
+                continue
+            if self._is_barrier(statement):
+                self._remove(statement)
+            elif self._has_meeting(statement) and not self._has_reduction(statement):
+                self._control(statement)
+            else:
+                if self._has_reduction(statement):
+                    self._reductions(statement)
+                crossing = self._crossing(statement, statements[number + 1 :], ends[number + 1 :])
+                rows += [self._declare_row(statement, declarator) for declarator in crossing]
+                region.append(statement)
+        self._close(region, rows)
+
+    def _close(self, region: list[Statement], rows: list[str]) -> None:
+        """Makes the statements of ``region`` one loop over the threads behind ``rows``, and empties both."""
+        if not region:
+            return
+        for statement in region:
+            self._check_jumps(statement)
+        tokens = range(region[0].tokens.start, region[-1].tokens.stop)
+        region.clear()
+        self._check_scalars(tokens)
+        bindings = "".join(row.binding for row in self._used_rows(tokens))
+        storage = "".join(rows)
+        rows.clear()
+        head = f"{storage}IRIS_THREADS_BEGIN {{ {self._thread_bindings}{bindings}"
+        self._edits.before[tokens.start] = self._edits.before.get(tokens.start, "") + head
+        self._edits.put_after(tokens.stop - 1, " } IRIS_THREADS_END")
+
+    def _control(self, statement: Statement) -> None:
+        """A branch or loop in which threads meet: it runs once, its condition must be uniform."""
+        if statement.kind is StatementKind.BLOCK:
+            self._scope(statement)
+            return
+        kinds = (StatementKind.IF, StatementKind.FOR, StatementKind.WHILE, StatementKind.DO)
+        if statement.kind not in kinds:
+            raise Unsplittable(
+                "threads meet in a statement that is not understood", statement.tokens.start
+            )
+        for part in statement.initial:
+            names = {d.name for d in part.declarators}
+            if not names <= self._known.uniform:
+                raise Unsplittable(
+                    "a loop in which threads meet begins with a value that varies",
+                    part.tokens.start,
+                )
+            self._scalars.update(names)
+        for expression in (statement.condition, statement.step):
+            if not self._analysis.is_uniform(expression, self._known) or self._mentions_meeting(
+                expression
+            ):
+                raise Unsplittable(
+                    "threads meet under a condition that may vary", statement.tokens.start
+                )
+        for part in (*statement.body, *statement.otherwise):
+            self._scope(part)
+
+    def _scope(self, statement: Statement) -> None:
+        """A block, or a statement alone: what it declares ends with it."""
+        is_block = statement.kind is StatementKind.BLOCK
+        outer = dict(self._rows)
+        first, last = statement.tokens.start, statement.tokens.stop - 1
+        mark = "__regions::mark __mark(__group); "
+        if is_block:
+            self._edits.put_after(first, f" {mark}")
+        else:
+            self._edits.put_before(first, f"{{ {mark}")
+        self._block(statement.body if is_block else (statement,))
+        if not is_block:
+            self._edits.put_after(last, " }")
+        self._rows = outer
+
+    def _runs_once(self, statement: Statement, later: Sequence[Statement]) -> bool:
+        """Whether a statement deals with uniform variables that other items read."""
+        if statement.kind is StatementKind.TYPE_DECLARATION:
+            return True
+        if statement.kind is StatementKind.DECLARATION:
+            if self._texts[statement.tokens.start] == "threadgroup":
+                return True
+            names = {d.name for d in statement.declarators}
+            own = {self._texts[i] for i in statement.tokens}
+            is_uniform = names <= self._known.uniform
+            return is_uniform and (
+                "constexpr" in own or "const" in own or self._met_later(names, later)
+            )
+        if statement.kind is not StatementKind.EXPRESSION:
+            return False
+        first = self._texts[statement.tokens.start]
+        assigned = self._analysis.assigned(statement.tokens)
+        return first in self._scalars and assigned == {first} and first in self._known.uniform
+
+    # --- variables ----------------------------------------------------------------------------------------
+
+    def _crossing(
+        self, statement: Statement, later: Sequence[Statement], ends: Sequence[bool]
+    ) -> list[Declarator]:
+        """The variables of a declaration that are read behind its region's end."""
+        crossing: set[str] = set()
+        behind = False
+        for following, end in zip(later, ends, strict=True):
+            behind = behind or end
+            if behind:
+                crossing |= {self._texts[i] for i in following.tokens}
+        return [d for d in statement.declarators if d.name in crossing]
+
+    def _declare_row(self, statement: Statement, declarator: Declarator) -> str:
+        """Makes a variable a row; returns the text that declares the row."""
+        name, at = declarator.name, declarator.name_index
+        if len(statement.declarators) > 1 or name in self._rows:
+            raise Unsplittable(
+                f"`{name}` lives across a meeting and is declared beside another", at
+            )
+        own = [self._texts[i] for i in range(statement.tokens.start, at)]
+        if "auto" in own or "&" in own:
+            raise Unsplittable(f"`{name}` lives across a meeting and has no type of its own", at)
+        row = _Row(name)
+        suffix_end = declarator.initializer.start
+        suffix = [self._texts[i] for i in range(at + 1, suffix_end) if self._texts[i] != "="]
+        type_ = " ".join(
+            text for text in own if text not in ("thread", "device", "threadgroup", "static")
+        )
+        type_ = re.sub(r"\bconstant\b", "const", type_)
+        array = "".join(suffix).rstrip(";") if declarator.is_array else ""
+        self._edits.instead[at] = f"__new_{name}"
+        copy = "" if not len(declarator.initializer) else (
+            f"__builtin_memcpy((void*)&{row.storage}[__index], &__new_{name}, sizeof(__new_{name})); "
+        )  # fmt: skip
+        self._edits.put_after(statement.tokens.stop - 1, f" {copy}{row.binding}")
+        self._rows[name] = row
+        return (
+            f"typedef {type_} __type_{name}{array}; __type_{name}* const {row.storage} = "
+            f"__group.template row<__type_{name}>(); "
+        )
+
+    def _met_later(self, names: set[str], later: Sequence[Statement]) -> bool:
+        """Whether one of ``names`` is mentioned behind the next meeting."""
+        met = False
+        for statement in later:
+            met = met or self._has_meeting(statement)
+            if met and any(self._texts[i] in names for i in statement.tokens):
+                return True
+        return False
+
+    def _used_rows(self, tokens: range) -> list[_Row]:
+        """The rows that a region reads and does not declare."""
+        mentioned = {self._texts[i] for i in tokens if i not in self._edits.instead}
+        declared = {
+            self._texts[i] for i in tokens if self._edits.instead.get(i, "").startswith("__new_")
+        }
+        return [row for name, row in self._rows.items() if name in mentioned - declared]
+
+    def _check_scalars(self, tokens: range) -> None:
+        """What runs once must not be assigned by each thread: such a variable is no scalar after all."""
+        self._demoted |= self._analysis.assigned(tokens) & self._scalars
+
+    def _check_jumps(
+        self, statement: Statement, in_loop: bool = False, in_switch: bool = False
+    ) -> None:
+        """A thread must stay in its region: it may only leave loops that lie within."""
+        if statement.kind is StatementKind.JUMP:
+            text = self._texts[statement.tokens.start]
+            inside = in_loop or (in_switch and text == "break")
+            if text not in ("break", "continue") or not inside:
+                raise Unsplittable(
+                    f"`{text}` leaves before the threads meet", statement.tokens.start
+                )
+        loops = (StatementKind.FOR, StatementKind.WHILE, StatementKind.DO)
+        for part in (*statement.body, *statement.otherwise):
+            switch = in_switch or statement.kind is StatementKind.SWITCH
+            self._check_jumps(part, in_loop or statement.kind in loops, switch)
+
+    # --- meetings -----------------------------------------------------------------------------------------
+
+    def _is_meeting(self, index: int) -> bool:
+        text = self._texts[index]
+        called = self._tokens[index].kind is TokenKind.IDENTIFIER and index + 1 < len(self._texts)
+        if not called or self._texts[index + 1] not in ("(", "<"):
+            return False
+        return text in self._meeting_calls or MEETING.fullmatch(text) is not None
+
+    def _mentions_meeting(self, tokens: range) -> bool:
+        return any(self._is_meeting(i) for i in tokens)
+
+    def _has_meeting(self, statement: Statement) -> bool:
+        return self._mentions_meeting(statement.tokens)
+
+    def _is_barrier(self, statement: Statement) -> bool:
+        start = statement.tokens.start
+        if self._texts[start : start + 2] == ["metal", "::"]:
+            start += 2
+        return statement.kind is StatementKind.EXPRESSION and self._texts[start] in BARRIERS
+
+    def _has_reduction(self, statement: Statement) -> bool:
+        simple = statement.kind in (StatementKind.EXPRESSION, StatementKind.DECLARATION)
+        return simple and self._has_meeting(statement)
+
+    def _reductions(self, statement: Statement) -> None:
+        """Computes the reductions of a statement before it, and puts their results in their place."""
+        meetings = [i for i in statement.tokens if self._is_meeting(i)]
+        evaluated = {self._texts[i] for i in statement.tokens} & {"?", "&&", "||"}
+        for index in meetings:
+            if self._texts[index] not in REDUCTIONS or evaluated or len(meetings) > 1:
+                raise Unsplittable(
+                    f"`{self._texts[index]}` stands where regions cannot take it apart", index
+                )
+            self._reduction(statement, index)
+
+    def _reduction(self, statement: Statement, index: int) -> None:
+        close = self._closing(index + 1, statement.tokens)
+        argument = range(index + 2, close)
+        bindings = "".join(row.binding for row in self._used_rows(argument))
+        value = " ".join(self._edits.instead.get(i, self._texts[i]) for i in argument)
+        self._edits.put_before(
+            statement.tokens.start,
+            f"auto* const __met_{index} = __regions::reduce<__lanes::{REDUCTIONS[self._texts[index]]}>(__group, "
+            f"[&](uint __i, uint __j, uint __k, uint __index) __attribute__((always_inline)) "
+            f"{{ {self._thread_bindings}{bindings}return {value}; }}); ",
+        )
+        for i in range(index, close + 1):
+            self._edits.instead[i] = ""
+        self._edits.instead[index] = f"__met_{index}[__index]"
+
+    def _closing(self, open_: int, tokens: range) -> int:
+        depth = 0
+        for i in range(open_, tokens.stop):
+            depth += (self._texts[i] in "([{") - (self._texts[i] in ")]}")
+            if depth == 0:
+                return i
+        raise Unsplittable("a parenthesis is left open", open_)
+
+    def _remove(self, statement: Statement) -> None:
+        for i in statement.tokens:
+            self._edits.instead[i] = ""
+
+
+__all__ = ["BARRIERS", "REDUCTIONS", "BodyEdits", "RegionSplitter", "Uniformity", "Unsplittable"]
