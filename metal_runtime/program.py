@@ -39,6 +39,28 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadgroupArgument:
+    """One ``threadgroup T* name [[threadgroup(index)]]`` parameter: memory whose length the launch gives."""
+
+    name: str
+    index: int
+    type_text: str
+    itemsize: int | None = None
+    """Bytes of one element, where known."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionConstant:
+    """A ``constant T name [[function_constant(index)]]``: its value is given when the kernel is compiled."""
+
+    name: str
+    index: int
+    type: ValueType
+    required: bool = True
+    """False when the text asks ``is_function_constant_defined(name)`` before it reads the value."""
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """A kernel as a caller sees it: its name and its arguments by buffer index."""
 
@@ -49,6 +71,13 @@ class Signature:
 
     max_threads: int | None = None
     """``[[max_total_threads_per_threadgroup(n)]]``, if given."""
+
+    threadgroup_arguments: tuple[ThreadgroupArgument, ...] = ()
+    threadgroup_bytes: int | None = 0
+    """Threadgroup memory declared in bodies, in bytes; None where only the compiler knows."""
+
+    constants: tuple[FunctionConstant, ...] = ()
+    """The function constants that it, or a function it calls, reads."""
 
     span: SourceSpan | None = field(default=None, compare=False, repr=False)
 
@@ -70,6 +99,8 @@ class CompileOptions:
 
     defines: tuple[tuple[str, str], ...] = ()
     include_dirs: tuple[str, ...] = ()
+    constants: tuple[tuple[str | int, bool | int | float], ...] = ()
+    """Values of function constants, by name or by index."""
 
 
 @dataclass(frozen=True, slots=True)

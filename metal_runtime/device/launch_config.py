@@ -15,6 +15,8 @@ class LaunchConfig:
 
     grid: Extent
     threadgroup: Extent
+    threadgroup_memory: tuple[int, ...] = ()
+    """Bytes for each ``[[threadgroup(i)]]`` argument, in the order of ``Signature.threadgroup_arguments``."""
 
     @property
     def thread_count(self) -> int:

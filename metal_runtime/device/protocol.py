@@ -78,6 +78,11 @@ class Pipeline(Protocol):
     def max_threads_per_threadgroup(self) -> int: ...
 
     @property
+    def strategy(self) -> str:
+        """How the device runs a threadgroup: ``loops``, ``regions`` or ``fibers`` on a CPU, ``gpu`` elsewhere."""
+        ...
+
+    @property
     def texts(self) -> Mapping[str, str]:
         """What the device's own compiler made of the kernel, by stage (``cpp``, ``asm``, ...); made on demand."""
         ...

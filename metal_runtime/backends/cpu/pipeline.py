@@ -57,6 +57,7 @@ class CpuPipeline:
         name = unit.kernel.signature.name
         # The caller's signature has the caller's names: MSL may have had to spell a parameter otherwise.
         declared = next((s for s in program.entry_points if s.name == name), unit.kernel.signature)
+        self.strategy = "loops"
         self.max_threads_per_threadgroup = declared.max_threads or MAX_THREADS_PER_THREADGROUP
         self.texts: Mapping[str, str] = PipelineTexts(unit, program)
         self._library = load_object(str(kernel_object(unit, program)))  # keeps the code mapped
