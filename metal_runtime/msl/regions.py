@@ -54,10 +54,12 @@ class _Row:
     """A variable that has one value a thread."""
 
     name: str
+    index: int
+    """Of the token that declares it: names alone may repeat."""
 
     @property
     def storage(self) -> str:
-        return f"__row_{self.name}"
+        return f"__row_{self.name}_{self.index}"
 
     @property
     def binding(self) -> str:
@@ -92,6 +94,7 @@ class RegionSplitter:
             uniform, varying = self._parameters
             self._analysis = UniformityAnalysis(self._tokens, uniform, (*varying, *self._demoted))
             self._known = self._analysis.of_body(body)
+            self._names = self._analysis.names
             self._edits = BodyEdits()
             self._rows: dict[str, _Row] = {}
             self._scalars: set[str] = set()
@@ -107,7 +110,7 @@ class RegionSplitter:
         for number, statement in enumerate(statements):
             once.append(self._runs_once(statement, statements[number + 1 :]))
             if once[-1]:
-                self._scalars.update(d.name for d in statement.declarators)
+                self._scalars.update(self._names[d.name_index] for d in statement.declarators)
         ends = [single or self._has_meeting(s) for single, s in zip(once, statements, strict=True)]
         region: list[Statement] = []
         rows: list[str] = []
@@ -135,8 +138,8 @@ class RegionSplitter:
         for statement in region:
             self._check_jumps(statement)
         tokens = range(region[0].tokens.start, region[-1].tokens.stop)
+        self._check_scalars(region)
         region.clear()
-        self._check_scalars(tokens)
         bindings = "".join(row.binding for row in self._used_rows(tokens))
         storage = "".join(rows)
         rows.clear()
@@ -155,7 +158,7 @@ class RegionSplitter:
                 "threads meet in a statement that is not understood", statement.tokens.start
             )
         for part in statement.initial:
-            names = {d.name for d in part.declarators}
+            names = {self._names[d.name_index] for d in part.declarators}
             if not names <= self._known.uniform:
                 raise Unsplittable(
                     "a loop in which threads meet begins with a value that varies",
@@ -175,7 +178,7 @@ class RegionSplitter:
     def _scope(self, statement: Statement) -> None:
         """A block, or a statement alone: what it declares ends with it."""
         is_block = statement.kind is StatementKind.BLOCK
-        outer = dict(self._rows)
+        outer = dict(self._rows), set(self._scalars)
         first, last = statement.tokens.start, statement.tokens.stop - 1
         mark = "__regions::mark __mark(__group); "
         if is_block:
@@ -185,7 +188,7 @@ class RegionSplitter:
         self._block(statement.body if is_block else (statement,))
         if not is_block:
             self._edits.put_after(last, " }")
-        self._rows = outer
+        self._rows, self._scalars = outer
 
     def _runs_once(self, statement: Statement, later: Sequence[Statement]) -> bool:
         """Whether a statement deals with uniform variables that other items read."""
@@ -194,17 +197,27 @@ class RegionSplitter:
         if statement.kind is StatementKind.DECLARATION:
             if self._texts[statement.tokens.start] == "threadgroup":
                 return True
-            names = {d.name for d in statement.declarators}
+            names = {self._names[d.name_index] for d in statement.declarators}
             own = {self._texts[i] for i in statement.tokens}
             is_uniform = names <= self._known.uniform
             return is_uniform and (
                 "constexpr" in own or "const" in own or self._met_later(names, later)
             )
+        if statement.kind is StatementKind.IF:
+            return self._leaves_together(statement)
         if statement.kind is not StatementKind.EXPRESSION:
             return False
-        first = self._texts[statement.tokens.start]
+        first = self._names[statement.tokens.start]
         assigned = self._analysis.assigned(statement.tokens)
         return first in self._scalars and assigned == {first} and first in self._known.uniform
+
+    def _leaves_together(self, statement: Statement) -> bool:
+        """Whether a branch does nothing but jump, for all threads or for none."""
+        inner = statement.body
+        while len(inner) == 1 and inner[0].kind is StatementKind.BLOCK:
+            inner = inner[0].body
+        jumps = len(inner) == 1 and inner[0].kind is StatementKind.JUMP and not statement.otherwise
+        return jumps and self._analysis.is_uniform(statement.condition, self._known)
 
     # --- variables ----------------------------------------------------------------------------------------
 
@@ -217,20 +230,21 @@ class RegionSplitter:
         for following, end in zip(later, ends, strict=True):
             behind = behind or end
             if behind:
-                crossing |= {self._texts[i] for i in following.tokens}
-        return [d for d in statement.declarators if d.name in crossing]
+                crossing |= {self._names[i] for i in following.tokens}
+        return [d for d in statement.declarators if self._names[d.name_index] in crossing]
 
     def _declare_row(self, statement: Statement, declarator: Declarator) -> str:
         """Makes a variable a row; returns the text that declares the row."""
         name, at = declarator.name, declarator.name_index
-        if len(statement.declarators) > 1 or name in self._rows:
+        key = self._names[at]
+        if len(statement.declarators) > 1 or key in self._rows:
             raise Unsplittable(
                 f"`{name}` lives across a meeting and is declared beside another", at
             )
         own = [self._texts[i] for i in range(statement.tokens.start, at)]
         if "auto" in own or "&" in own:
             raise Unsplittable(f"`{name}` lives across a meeting and has no type of its own", at)
-        row = _Row(name)
+        row = _Row(name, at)
         suffix_end = declarator.initializer.start
         suffix = [self._texts[i] for i in range(at + 1, suffix_end) if self._texts[i] != "="]
         type_ = " ".join(
@@ -243,10 +257,10 @@ class RegionSplitter:
             f"__builtin_memcpy((void*)&{row.storage}[__index], &__new_{name}, sizeof(__new_{name})); "
         )  # fmt: skip
         self._edits.put_after(statement.tokens.stop - 1, f" {copy}{row.binding}")
-        self._rows[name] = row
+        self._rows[key] = row
         return (
-            f"typedef {type_} __type_{name}{array}; __type_{name}* const {row.storage} = "
-            f"__group.template row<__type_{name}>(); "
+            f"typedef {type_} __type_{name}_{at}{array}; __type_{name}_{at}* const {row.storage} = "
+            f"__group.template row<__type_{name}_{at}>(); "
         )
 
     def _met_later(self, names: set[str], later: Sequence[Statement]) -> bool:
@@ -254,21 +268,22 @@ class RegionSplitter:
         met = False
         for statement in later:
             met = met or self._has_meeting(statement)
-            if met and any(self._texts[i] in names for i in statement.tokens):
+            if met and any(self._names[i] in names for i in statement.tokens):
                 return True
         return False
 
     def _used_rows(self, tokens: range) -> list[_Row]:
         """The rows that a region reads and does not declare."""
-        mentioned = {self._texts[i] for i in tokens if i not in self._edits.instead}
+        mentioned = {self._names[i] for i in tokens if i not in self._edits.instead}
         declared = {
-            self._texts[i] for i in tokens if self._edits.instead.get(i, "").startswith("__new_")
+            self._names[i] for i in tokens if self._edits.instead.get(i, "").startswith("__new_")
         }
         return [row for name, row in self._rows.items() if name in mentioned - declared]
 
-    def _check_scalars(self, tokens: range) -> None:
+    def _check_scalars(self, region: Sequence[Statement]) -> None:
         """What runs once must not be assigned by each thread: such a variable is no scalar after all."""
-        self._demoted |= self._analysis.assigned(tokens) & self._scalars
+        for statement in region:
+            self._demoted |= self._analysis.assigned(statement.tokens) & self._scalars
 
     def _check_jumps(
         self, statement: Statement, in_loop: bool = False, in_switch: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from metal_runtime.msl.scopes import unique_names
 from metal_runtime.msl.statements import Statement, StatementKind
 from metal_runtime.msl.tokens import Token, TokenKind
 
@@ -30,9 +31,9 @@ class Uniformity:
 class UniformityAnalysis:
     """Finds uniform variables by refutation: each is taken for uniform until something speaks against it.
 
-    A variable is uniform when it is declared once, never has its address taken, and everything assigned to it
-    consists of constants and uniform variables, under conditions that are uniform. Reading memory, and
-    calling what is not known to be pure, speaks against it.
+    A variable is uniform when its address is never taken, and everything assigned to it consists of constants
+    and uniform variables, under conditions that are uniform. Reading memory, and calling what is not known to
+    be pure, speaks against it.
     """
 
     def __init__(
@@ -43,9 +44,12 @@ class UniformityAnalysis:
         self._texts = [token.text for token in tokens]
         self._candidates = set(uniform)
         self._varying = set(varying)
+        self.names = self._texts
+        """What each token means: its text, or ``name@index`` (see scopes.py)."""
 
     def of_body(self, statements: Sequence[Statement]) -> Uniformity:
-        """Analyses a kernel's body."""
+        """Analyses a kernel's body. Variables go by their ``names``."""
+        self.names = unique_names(self._tokens, statements, self._candidates | self._varying)
         self._collect(statements)
         size = -1
         while size != len(self._varying):
@@ -67,11 +71,10 @@ class UniformityAnalysis:
         for statement in statements:
             for part in statement.walk():
                 for declarator in part.declarators:
-                    # A name that is declared twice stands for two variables: what holds for one need not for the other.
-                    known = declarator.name in self._candidates | self._varying
-                    if known or declarator.is_indirect or declarator.is_array:
-                        self._varying.add(declarator.name)
-                    self._candidates.add(declarator.name)
+                    name = self.names[declarator.name_index]
+                    if declarator.is_indirect or declarator.is_array:
+                        self._varying.add(name)
+                    self._candidates.add(name)
 
     def _visit(self, statement: Statement, uniform_flow: bool) -> None:
         if statement.kind in (StatementKind.EXPRESSION, StatementKind.DECLARATION):
@@ -94,7 +97,7 @@ class UniformityAnalysis:
             uninitialised = len(declarator.initializer) == 0
             if not uniform_flow or uninitialised or not self._is_uniform(declarator.initializer):
                 # Without a value it is uniform only if assignments make it so; undecided is varying.
-                self._varying.add(declarator.name)
+                self._varying.add(self.names[declarator.name_index])
         self._visit_assignments(statement.tokens, uniform_flow)
 
     def _visit_assignments(self, tokens: range, uniform_flow: bool) -> None:
@@ -109,12 +112,12 @@ class UniformityAnalysis:
             if text in ("++", "--"):
                 for place in (index - 1, index + 1):
                     if place in tokens and self._tokens[place].kind is TokenKind.IDENTIFIER:
-                        yield self._texts[place], range(0)
+                        yield self.names[place], range(0)
             elif text in _ASSIGNMENTS and self._is_assignment(index, tokens):
                 end = self._expression_end(index + 1, tokens)
-                yield self._texts[self._target(index, tokens)], range(index + 1, end)
+                yield self.names[self._target(index, tokens)], range(index + 1, end)
             elif text == "&" and self._takes_address(index, tokens):
-                yield self._texts[index + 1], None
+                yield self.names[index + 1], None
 
     def _is_assignment(self, index: int, tokens: range) -> bool:
         # `<=`, `>=` and shifts are made of single tokens: `a <= b`, `a >>= b`.
@@ -134,7 +137,7 @@ class UniformityAnalysis:
             start -= 1
         names = (i for i in range(start, index) if self._tokens[i].kind is TokenKind.IDENTIFIER)
         own = self._candidates | self._varying
-        return next((i for i in names if self._texts[i] in own), start)
+        return next((i for i in names if self.names[i] in own), start)
 
     def _takes_address(self, index: int, tokens: range) -> bool:
         before = self._tokens[index - 1] if index - 1 in tokens else None
@@ -169,7 +172,7 @@ class UniformityAnalysis:
             is_member = index - 1 in expression and self._texts[index - 1] == "."
             if token.kind is not TokenKind.IDENTIFIER or is_member:
                 continue
-            if token.text in self._varying:
+            if self.names[index] in self._varying:
                 return False
             if following == "(" and token.text not in _PURE:
                 return False
