@@ -136,7 +136,7 @@ def _kernel_model(
     limit = attributes.get("max_total_threads_per_threadgroup")
     most = int(limit[1][0].text) if limit and limit[1] and limit[1][0].text.isdecimal() else None
     signature = Signature(
-        function.name, tuple(arguments), builtins, most, prepared.span(name_token)
+        function.name, tuple(arguments), builtins, most, span=prepared.span(name_token)
     )
     return KernelModel(function, parameters, signature, reached)
 
