@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from metal_runtime.errors import IrisError
+
 
 def cache_dir() -> Path:
     """``IRIS_CACHE_DIR``, or ``iris`` below the user's cache folder (``XDG_CACHE_HOME``, ``~/.cache``)."""
@@ -15,10 +17,10 @@ def cache_dir() -> Path:
 
 
 def worker_threads() -> int:
-    """``IRIS_THREADS``, or the number of processors this process may use."""
+    """``IRIS_THREADS``, or the number of processors this process may use. Raises IrisError for no count."""
     own = os.environ.get("IRIS_THREADS")
-    if own and own.isdigit() and int(own) > 0:
-        return int(own)
+    if own:
+        return int(_positive("IRIS_THREADS", own, whole=True))
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
@@ -27,7 +29,18 @@ def worker_threads() -> int:
 
 def time_limit() -> float:
     """``IRIS_TIME_LIMIT``: seconds after which a kernel that still runs is ended as faulty (default 60)."""
-    return float(os.environ.get("IRIS_TIME_LIMIT") or 60)
+    return _positive("IRIS_TIME_LIMIT", os.environ.get("IRIS_TIME_LIMIT") or "60", whole=False)
+
+
+def _positive(name: str, text: str, *, whole: bool) -> float:
+    try:
+        value = float(int(text) if whole else float(text))
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        kind = "a whole number" if whole else "a number"
+        raise IrisError(f"{name} is {text!r}", hint=f"set it to {kind} above 0, or unset it")
+    return value
 
 
 def device_name() -> str:
