@@ -28,6 +28,21 @@ class Vector:
         return self.element.itemsize * (4 if self.width == 3 else self.width)
 
 
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A ``simdgroup_matrix`` of 8 rows and 8 columns, spread over the threads of a simdgroup (section 2.4)."""
+
+    element: DType
+
+    def __str__(self) -> str:
+        return f"simdgroup_{self.element.metal_name}8x8"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of all 64 elements."""
+        return 64 * self.element.itemsize
+
+
 ValueType = DType | Vector
 """What an expression, a variable or a buffer element can be."""
 
@@ -48,11 +63,28 @@ class Pointer:
     space: AddressSpace
     element: ValueType
     const: bool = False
+    atomic: bool = False
+    """Whether it points to ``atomic_uint`` and the like, which only atomic functions touch."""
+
+    inner: tuple[int, ...] = ()
+    """The extents behind the first, where it points to rows of an array: (17,) for ``float[16][17]``."""
 
     def __str__(self) -> str:
+        return self.declare("")
+
+    def declare(self, name: str) -> str:
+        """The declaration of a parameter: ``device float* x``, ``threadgroup float (*tile)[17]``."""
         # `constant` says const already, so it is not repeated.
         const = " const" if self.const and self.space is not AddressSpace.CONSTANT else ""
-        return f"{self.space.value}{const} {type_name(self.element)}*"
+        target = f"{self.space.value}{const} {self.element_text}"
+        if self.inner:
+            return f"{target} (*{name}){''.join(f'[{n}]' for n in self.inner)}"
+        return f"{target}* {name}".rstrip()
+
+    @property
+    def element_text(self) -> str:
+        """The MSL type of an element: ``float4``, ``atomic_uint``."""
+        return ("atomic_" if self.atomic else "") + type_name(self.element)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +97,7 @@ class Void:
 
 VOID = Void()
 
-Type = DType | Vector | Pointer | Void
+Type = DType | Vector | Matrix | Pointer | Void
 
 
 def type_name(type_: Type) -> str:
@@ -126,6 +158,17 @@ def parse_value_type(text: str) -> ValueType | None:
         return None
 
 
+ATOMIC_TYPES = (DType.INT32, DType.UINT32, DType.FLOAT32)
+"""What the atomic functions of kernels written in Python work on."""
+
+_ATOMIC_NAMES = {f"{a}{d.metal_name}{b}": d for d in ATOMIC_TYPES for a, b in (("atomic_", ""), ("atomic<", ">"))}  # fmt: skip
+
+
+def parse_atomic_type(text: str) -> DType | None:
+    """The type that ``atomic_uint`` or ``atomic<uint>`` holds, or None."""
+    return _ATOMIC_NAMES.get(text)
+
+
 def parse_type(text: str) -> Type | None:
     """The type that an MSL type text names: ``"device const float*"``, ``"constant uint&"``, ``"float4"``.
 
@@ -144,10 +187,12 @@ def parse_type(text: str) -> Type | None:
 def _parse_indirect(words: list[str], sigil: str) -> Type | None:
     spaces = [w for w in words if w in AddressSpace._value2member_map_]
     const = "const" in words
-    element = parse_value_type(" ".join(w for w in words if w not in spaces and w != "const"))
+    name = " ".join(w for w in words if w not in spaces and w != "const")
+    atomic = parse_atomic_type(name)
+    element = atomic or parse_value_type(name)
     if element is None or len(spaces) != 1 or words.count("const") > 1:
         return None
     space = AddressSpace(spaces[0])
     if sigil == "&":
-        return element if space is AddressSpace.CONSTANT else None
-    return Pointer(space, element, const or space is AddressSpace.CONSTANT)
+        return element if space is AddressSpace.CONSTANT and atomic is None else None
+    return Pointer(space, element, const or space is AddressSpace.CONSTANT, atomic is not None)

@@ -17,20 +17,26 @@ from metal_runtime.emit.spelling import HelperFunction, Infix, Prefix, Spelling
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
+    Atomic,
     Builtin,
     Call,
     Cast,
+    Collective,
     Component,
     Constant,
     Construct,
     Expr,
     Load,
+    MatrixFill,
     Read,
     Select,
+    Subscripts,
     Swizzle,
     value_type,
 )
 from metal_runtime.msl_types import (
+    Matrix,
+    Pointer,
     ValueType,
     Vector,
     element_of,
@@ -45,7 +51,7 @@ class Text:
 
     text: str
     precedence: int
-    type: ValueType
+    type: ValueType | Matrix
     """What C++ takes it to be."""
 
     infix: Infix | None = None
@@ -82,12 +88,14 @@ class ExpressionWriter:
         indices: Mapping[str, tuple[str, ValueType]],
         used_indices: Mapping[str, tuple[str, ...]],
         used: Used,
+        pointers: Mapping[str, Pointer],
     ) -> None:
         self._names = names
         self._functions = functions
         self._indices = indices  # attribute -> parameter name and type
         self._used_indices = used_indices  # function -> attributes to hand on
         self._used = used
+        self._pointers = pointers
         self.wider: dict[str, DType] = {}
         """Variables whose MSL type is not that of the IR (counters of narrow loops)."""
 
@@ -103,7 +111,9 @@ class ExpressionWriter:
         return self._of_type(self.write(node), value_type(node)).text
 
     def index(self, node: Expr) -> str:
-        """Between brackets: any integer of the right value."""
+        """Between brackets: any integer of the right value; several for an array of several dimensions."""
+        if isinstance(node, Subscripts):
+            return "][".join(map(self.index, node.parts))
         if isinstance(node, Cast) and _widens(node.value.type, node.type):
             return self.index(node.value)
         return self._with_value(self.write(node), value_type(node)).text
@@ -171,6 +181,16 @@ class ExpressionWriter:
                 return self._select(node)
             case Call():
                 return self._call(node)
+            case Collective():
+                return self._collective(node)
+            case Atomic():
+                return self._atomic(node)
+            case MatrixFill(value, diagonal, type_):
+                if diagonal:
+                    return _primary_text(f"{type_}({self.exact(value)})", type_)
+                name = f"make_filled_simdgroup_matrix<{type_.element.metal_name}, 8, 8>"
+                return _primary_text(f"{name}({self.value(value)})", type_)
+        raise AssertionError(node)  # written by their statements: see statements.py
 
     def _swizzle(self, node: Swizzle) -> Text:
         if isinstance(node.value, Builtin):
@@ -217,6 +237,36 @@ class ExpressionWriter:
             promoted=truncated if promotes else None,
             converted=truncated if converts else None,
         )
+
+    # --- what threads do together ---
+
+    def _collective(self, node: Collective) -> Text:
+        name = node.operation.name
+        args = [self.exact(a) for a in node.args[:1]] + [self.value(a) for a in node.args[1:]]
+        text = f"{name}({', '.join(args)})"
+        if node.type is DType.UINT64 and not node.operation.arity or name.endswith("ballot"):
+            text = f"{name[:4]}_vote::vote_t({text})"
+            return _primary_text(text if name[:4] == "simd" else f"ulong({text})", node.type)
+        return _primary_text(text, node.type)
+
+    def _atomic(self, node: Atomic) -> Text:
+        address = self.address(node.place)
+        pointer = self._pointers[node.place.pointer]
+        if not pointer.atomic:
+            address = f"({replace(pointer, atomic=True, inner=())}){address}"
+        args = [address, *(self.value(a) for a in node.args), "memory_order_relaxed"]
+        text = f"{node.operation.value}_explicit({', '.join(args)})"
+        return Text(text, spelling.PRIMARY, node.type)  # type: ignore[arg-type]
+
+    def address(self, place: Load) -> str:
+        """Where an element lies: ``&x[i]``, and ``x`` for its first one."""
+        first = isinstance(place.index, Constant) and place.index.value == 0
+        return self._names[place.pointer] if first else f"&{self.write(place).text}"
+
+    def matrix_place(self, place: Load, stride: Expr, transpose: bool) -> str:
+        """The arguments of simdgroup_load and simdgroup_store that say where the elements lie."""
+        text = f"{self.address(place)}, {self.value(stride)}"
+        return f"{text}, ulong2(0), true" if transpose else text
 
     # --- operators ---
 
@@ -336,7 +386,7 @@ def _repeated(node: Expr) -> Expr | None:
     return None
 
 
-def _primary_text(text: str, type_: ValueType) -> Text:
+def _primary_text(text: str, type_: ValueType | Matrix) -> Text:
     return Text(text, spelling.PRIMARY, type_)
 
 

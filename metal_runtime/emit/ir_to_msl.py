@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from metal_runtime.emit.expressions import ExpressionWriter, Used
 from metal_runtime.emit.helpers import helper_texts
 from metal_runtime.emit.layout import INDENT, Line, indent, wrap
@@ -9,7 +11,7 @@ from metal_runtime.emit.names import LocalNames, called_names, function_names
 from metal_runtime.emit.statements import StatementWriter
 from metal_runtime.emit.thread_indices import find_thread_indices, parameter_names
 from metal_runtime.ir.effects import Effects
-from metal_runtime.ir.nodes import Function, Kernel, Param
+from metal_runtime.ir.nodes import Array, Function, Kernel, Param
 from metal_runtime.msl_types import AddressSpace, Pointer, type_name
 from metal_runtime.program import Argument, ArgumentKind, CompileOptions, MslProgram, Signature
 
@@ -74,7 +76,7 @@ class _ProgramWriter:
     def function(self, owner: Function) -> list[Line]:
         names = LocalNames(owner, self._called)
         chosen, _ = parameter_names(owner, self._indices, names)
-        params = [f"{type_name(p.type)} {names[p.name]}" for p in owner.params]
+        params = [_passed(p, names[p.name]) for p in owner.params]
         params += [self._indices.parameter(a, name) for a, name in chosen.items()]
         head = (
             f"inline {type_name(owner.result)} {self._functions[owner.name]}({', '.join(params)})"
@@ -89,11 +91,15 @@ class _ProgramWriter:
         skipped: frozenset[str],
     ) -> list[Line]:
         indices = {a: (name, self._indices.type_of(a)) for a, name in chosen.items()}
+        pointers = {p.name: p.type for p in owner.params if isinstance(p.type, Pointer)}
+        pointers |= {a.name: a.pointer for a in owner.arrays}
         expressions = ExpressionWriter(
-            names, self._functions, indices, self._indices.used, self.used
+            names, self._functions, indices, self._indices.used, self.used, pointers
         )
         statements = StatementWriter(expressions, names, skipped)
-        return [Line("{", owner.span), *indent(statements.block(owner.body)), Line("}", owner.span)]
+        body = [Line(_allocation(a, names[a.name]), a.span) for a in owner.arrays]
+        body += statements.block(owner.body)
+        return [Line("{", owner.span), *indent(body), Line("}", owner.span)]
 
     def signature(self) -> Signature:
         kernel = self._kernel
@@ -102,13 +108,35 @@ class _ProgramWriter:
             name=self._functions[kernel.name],
             arguments=tuple(_argument(p, i, p.name in stored) for i, p in enumerate(kernel.params)),
             builtins=self._indices.used[kernel.name],
+            threadgroup_bytes=threadgroup_bytes(kernel),
             span=kernel.span,
         )
 
 
+def threadgroup_bytes(kernel: Kernel) -> int:
+    """What the arrays in threadgroup memory take together."""
+    shared = (a for a in kernel.arrays if a.pointer.space is AddressSpace.THREADGROUP)
+    return sum(math.prod(a.shape) * a.pointer.element.itemsize for a in shared)
+
+
+def _allocation(array: Array, name: str) -> str:
+    """The declaration of an array. Only threads' own memory has a value at first."""
+    extents = "".join(f"[{extent}]" for extent in array.shape)
+    text = f"{array.pointer.element_text} {name}{extents}"
+    shared = array.pointer.space is AddressSpace.THREADGROUP
+    return f"threadgroup {text};" if shared else f"{text} = {{}};"
+
+
+def _passed(param: Param, name: str) -> str:
+    """A parameter of a function."""
+    if isinstance(param.type, Pointer):
+        return param.type.declare(name)
+    return f"{type_name(param.type)} {name}"
+
+
 def _parameter(param: Param, name: str) -> str:
     if isinstance(param.type, Pointer):
-        return f"{type_name(param.type)} {name}"
+        return param.type.declare(name)
     return f"constant {type_name(param.type)}& {name}"
 
 

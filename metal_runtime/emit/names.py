@@ -13,7 +13,19 @@ from metal_runtime.emit.spelling import (
     MslFunction,
 )
 from metal_runtime.ir.effects import owner_functions
-from metal_runtime.ir.nodes import Apply, Declare, For, Function, Kernel
+from metal_runtime.ir.nodes import (
+    Apply,
+    Atomic,
+    Barrier,
+    Collective,
+    Declare,
+    For,
+    Function,
+    Kernel,
+    MatrixLoad,
+    MatrixStore,
+    MultiplyAccumulate,
+)
 from metal_runtime.ir.walk import walk
 
 
@@ -50,6 +62,14 @@ def called_names(kernel: Kernel) -> frozenset[str]:
             name = node.operator.name
             both = (SPELLINGS[name], INTEGER_SPELLINGS.get(name), SPELLINGS["floor"])
             found.update(s.name for s in both if isinstance(s, MslFunction | HelperFunction))
+        elif isinstance(node, Collective):
+            found.add(node.operation.name)
+        elif isinstance(node, Atomic):
+            found |= {f"{node.operation.value}_explicit", "memory_order_relaxed"}
+        elif isinstance(node, Barrier):
+            found |= {node.scope.value, "mem_flags"}
+        elif isinstance(node, MatrixLoad | MatrixStore | MultiplyAccumulate):
+            found |= {"simdgroup_load", "simdgroup_store", "simdgroup_multiply_accumulate"}
     return frozenset(found)
 
 
@@ -59,7 +79,7 @@ class LocalNames:
     def __init__(self, owner: Kernel | Function, called: frozenset[str]) -> None:
         self._taken = set(KEYWORDS | called)
         self._names: dict[str, str] = {}
-        declared = [p.name for p in owner.params]
+        declared = [p.name for p in owner.params] + [a.name for a in owner.arrays]
         declared += [n.name for n in walk(*owner.body) if isinstance(n, Declare | For)]
         # Names that can stay as they are go first, so that no renamed one takes them.
         for name in sorted(dict.fromkeys(declared), key=lambda n: n in self._taken):

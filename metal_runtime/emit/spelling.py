@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from metal_runtime.dtype import DType
+from metal_runtime.ir.collectives import COLLECTIVES
+from metal_runtime.ir.nodes import AtomicOperation, BarrierScope
 
 # C++'s precedences, tightest first.
 PRIMARY = 16
@@ -171,6 +173,9 @@ _KEYWORD_TEXT = """
     thread thread_local threadgroup threadgroup_imageblock throw true try typedef typeid typename
     union unsigned using vertex virtual visible void volatile wchar_t while xor xor_eq main metal
     vec matrix packed_vec atomic bfloat uchar ushort uint ulong size array simd quad assert NAN
+    simd_vote quad_vote mem_flags memory_order thread_scope
+    atomic_int atomic_uint atomic_float atomic_bool atomic_ulong
+    simdgroup_float8x8 simdgroup_half8x8 simdgroup_bfloat8x8 simdgroup_matrix
     INFINITY NULL as_type uniform mesh object intersection stitchable
 """
 KEYWORDS = frozenset(_KEYWORD_TEXT.split()) | {f"{s}{w}" for s in _SCALARS for w in (2, 3, 4)}
@@ -183,5 +188,16 @@ _LIBRARY_TEXT = """
     rhadd rotate select sincos sinpi subsat tanpi length_squared distance_squared fast precise
     faceforward determinant transpose swap min max clamp
 """
-LIBRARY = frozenset(f.name for f in _FUNCTIONS.values()) | frozenset(_LIBRARY_TEXT.split())
+_MATRIX_TEXT = """
+    simdgroup_load simdgroup_store simdgroup_multiply simdgroup_multiply_accumulate
+    make_filled_simdgroup_matrix make_diagonal_simdgroup_matrix
+"""
+LIBRARY = (
+    frozenset(f.name for f in _FUNCTIONS.values())
+    | frozenset(_LIBRARY_TEXT.split())
+    | frozenset(COLLECTIVES)
+    | frozenset(f"{operation.value}_explicit" for operation in AtomicOperation)
+    | frozenset(scope.value for scope in BarrierScope)
+    | frozenset(_MATRIX_TEXT.split())
+)
 """Functions of metal_stdlib: an own function of such a name would be ambiguous."""

@@ -15,10 +15,13 @@ from metal_runtime.ir.effects import assigned_names
 from metal_runtime.ir.nodes import (
     Apply,
     Assign,
+    Atomic,
+    Barrier,
     Block,
     Break,
     Builtin,
     Call,
+    Collective,
     Component,
     Constant,
     Continue,
@@ -28,6 +31,9 @@ from metal_runtime.ir.nodes import (
     For,
     If,
     Load,
+    MatrixLoad,
+    MatrixStore,
+    MultiplyAccumulate,
     Node,
     Read,
     Return,
@@ -91,12 +97,22 @@ class StatementWriter:
 
     def _declare(self, node: Declare) -> list[Line]:
         text = f"{type_name(node.type)} {self._names[node.name]}"
+        if isinstance(node.value, MatrixLoad | MultiplyAccumulate):
+            # These functions give their result by way of their first argument.
+            whole = Read(node.name, node.type)
+            return [Line(text + ";"), *self._assign(Assign(whole, node.value, span=node.span))]
         if node.value is not None:
             text += f" = {self._expressions.value(node.value)}"
         return [Line(text + ";")]
 
     def _assign(self, node: Assign) -> list[Line]:
         place, value = self._expressions.write(node.place).text, node.value
+        if isinstance(value, MatrixLoad):
+            where = self._expressions.matrix_place(value.place, value.stride, value.transpose)
+            return [Line(f"simdgroup_load({place}, {where});")]
+        if isinstance(value, MultiplyAccumulate):
+            parts = (self._expressions.write(m).text for m in (value.a, value.b, value.c))
+            return [Line(f"simdgroup_multiply_accumulate({place}, {', '.join(parts)});")]
         if isinstance(value, Apply) and self._is_compound(node, value):
             infix = SPELLINGS[value.operator.name]
             assert isinstance(infix, Infix)
@@ -114,7 +130,7 @@ class StatementWriter:
         name = value.operator.name
         if name not in _COMPOUND or value.args[0] != node.place or value.type is DType.BOOL:
             return False
-        return not any(isinstance(n, Call) for n in walk(node.place, value.args[1]))
+        return not any(isinstance(n, Call | Atomic) for n in walk(node.place, value.args[1]))
 
     def _return(self, node: Return) -> list[Line]:
         value = "" if node.value is None else f" {self._expressions.value(node.value)}"
@@ -122,6 +138,14 @@ class StatementWriter:
 
     def _evaluate(self, node: Evaluate) -> list[Line]:
         return [Line(f"{self._expressions.write(node.call).text};")]
+
+    def _barrier(self, node: Barrier) -> list[Line]:
+        flags = " | ".join(f"mem_flags::{flag.value}" for flag in node.memory)
+        return [Line(f"{node.scope.value}({flags});")]
+
+    def _matrix_store(self, node: MatrixStore) -> list[Line]:
+        where = self._expressions.matrix_place(node.place, node.stride, node.transpose)
+        return [Line(f"simdgroup_store({self._expressions.write(node.value).text}, {where});")]
 
     def _break(self, node: Break) -> list[Line]:
         return [Line("break;")]
@@ -213,7 +237,7 @@ class StatementWriter:
     def _is_cheap(self, node: Node, changed: frozenset[str]) -> bool:
         if isinstance(node, Read):
             return node.name not in changed
-        if isinstance(node, Load | Call | Component | Select):
+        if isinstance(node, Load | Call | Component | Select | Collective | Atomic):
             return False
         if isinstance(node, Apply):
             return isinstance(SPELLINGS[node.operator.name], Infix) and not node.operator.may_trap
@@ -271,4 +295,6 @@ _WRITERS: dict[type[Stmt], Callable[[StatementWriter, Any], list[Line]]] = {
     Continue: StatementWriter._continue,
     Return: StatementWriter._return,
     Evaluate: StatementWriter._evaluate,
+    Barrier: StatementWriter._barrier,
+    MatrixStore: StatementWriter._matrix_store,
 }

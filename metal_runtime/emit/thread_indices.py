@@ -31,6 +31,14 @@ _DEFAULT_NAMES = {
     "threadgroups_per_grid": "group_count",
     "dispatch_threads_per_threadgroup": "full_group_size",
     "thread_index_in_threadgroup": "thread_index",
+    "thread_index_in_simdgroup": "lane",
+    "simdgroup_index_in_threadgroup": "simd_id",
+    "threads_per_simdgroup": "simd_size",
+    "simdgroups_per_threadgroup": "simd_count",
+    "dispatch_simdgroups_per_threadgroup": "full_simd_count",
+    "thread_index_in_quadgroup": "quad_lane",
+    "quadgroup_index_in_threadgroup": "quad_id",
+    "quadgroups_per_threadgroup": "quad_count",
 }
 
 

@@ -16,5 +16,16 @@ BUILTINS: dict[str, ValueType] = {
     "threadgroups_per_grid": UINT3,
     "dispatch_threads_per_threadgroup": UINT3,
     "thread_index_in_threadgroup": DType.UINT32,
+    "thread_index_in_simdgroup": DType.UINT32,
+    "simdgroup_index_in_threadgroup": DType.UINT32,
+    "threads_per_simdgroup": DType.UINT32,
+    "simdgroups_per_threadgroup": DType.UINT32,
+    "dispatch_simdgroups_per_threadgroup": DType.UINT32,
+    "thread_index_in_quadgroup": DType.UINT32,
+    "quadgroup_index_in_threadgroup": DType.UINT32,
+    "quadgroups_per_threadgroup": DType.UINT32,
 }
-"""MSL section 5.2.3.6, less what concerns simdgroups."""
+"""MSL section 5.2.3.6."""
+
+SIMD_WIDTH = 32
+QUAD_WIDTH = 4

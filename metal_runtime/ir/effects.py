@@ -6,7 +6,11 @@ from metal_runtime.ir.nodes import (
     Address,
     Apply,
     Assign,
+    Atomic,
+    AtomicOperation,
+    Barrier,
     Call,
+    Collective,
     Component,
     Constant,
     Declare,
@@ -14,6 +18,10 @@ from metal_runtime.ir.nodes import (
     Function,
     Kernel,
     Load,
+    MatrixFill,
+    MatrixLoad,
+    MatrixStore,
+    MultiplyAccumulate,
     Node,
 )
 from metal_runtime.ir.walk import root_of, walk
@@ -25,10 +33,16 @@ class Effects:
 
     def __init__(self, kernel: Kernel) -> None:
         self._written: dict[str, frozenset[int]] = {}
+        self._waiting: set[str] = set()
+        self._meeting: set[str] = set()
         for function in kernel.functions:
             stored = self.stores(*function.body)
             numbers = (i for i, p in enumerate(function.params) if p.name in stored)
             self._written[function.name] = frozenset(numbers)
+            if self.waits(*function.body):
+                self._waiting.add(function.name)
+            if self.meets(*function.body):
+                self._meeting.add(function.name)
 
     def stores(self, *nodes: Node) -> frozenset[str]:
         """The pointers that are stored through, by assignments or by called functions."""
@@ -38,14 +52,41 @@ class Effects:
                 root = root_of(node.place)
                 if isinstance(root, Load):
                     found.add(root.pointer)
+            elif isinstance(node, MatrixStore) or changes(node):
+                found.add(node.place.pointer)  # type: ignore[attr-defined]
             elif isinstance(node, Call):
                 passed = (node.args[i] for i in self._written[node.function])
                 found.update(a.pointer for a in passed if isinstance(a, Address))
         return frozenset(found)
 
+    def waits(self, *nodes: Node) -> bool:
+        """Whether there is a barrier, here or in a called function."""
+        return any(
+            isinstance(n, Barrier) or (isinstance(n, Call) and n.function in self._waiting)
+            for n in walk(*nodes)
+        )
+
+    def meets(self, *nodes: Node) -> bool:
+        """Whether threads act together or on each other: then it counts which threads come here, and when."""
+        return any(
+            isinstance(
+                n, Barrier | Collective | Atomic | MatrixFill | MatrixLoad | MultiplyAccumulate
+            )
+            or (isinstance(n, Call) and n.function in self._meeting)
+            for n in walk(*nodes)
+        )
+
+    def changes_memory(self, *nodes: Node) -> bool:
+        """Whether memory may differ afterwards: this thread stores, or waits for others that do."""
+        return bool(self.stores(*nodes)) or self.waits(*nodes)
+
     def is_pure(self, *nodes: Node) -> bool:
-        """Whether expressions store nothing. They may still trap, and depend on memory."""
-        return not any(isinstance(n, Call) and self._written[n.function] for n in walk(*nodes))
+        """Whether expressions store nothing and wait for nobody. They may still trap, and depend on memory."""
+        return not any(
+            changes(n)
+            or (isinstance(n, Call) and (self._written[n.function] or n.function in self._waiting))
+            for n in walk(*nodes)
+        )
 
     def loads(self, *nodes: Node) -> bool:
         """Whether the value depends on memory."""
@@ -54,6 +95,11 @@ class Effects:
     def may_trap(self, *nodes: Node) -> bool:
         """Whether evaluating expressions where the program does not may fail, or never end."""
         return any(traps(n) for n in walk(*nodes))
+
+
+def changes(node: Node) -> bool:
+    """Whether the node is an atomic function that may change what it finds."""
+    return isinstance(node, Atomic) and node.operation is not AtomicOperation.LOAD
 
 
 def traps(node: Node) -> bool:

@@ -18,15 +18,21 @@ import numpy as np
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
 from metal_runtime.errors import KernelFault, LaunchError
+from metal_runtime.ir.builtins import SIMD_WIDTH
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
     Assign,
+    Atomic,
+    AtomicOperation,
+    Barrier,
+    BarrierScope,
     Block,
     Break,
     Builtin,
     Call,
     Cast,
+    Collective,
     Component,
     Constant,
     Construct,
@@ -39,15 +45,36 @@ from metal_runtime.ir.nodes import (
     If,
     Kernel,
     Load,
+    MatrixFill,
+    MatrixLoad,
+    MatrixStore,
+    MultiplyAccumulate,
     Place,
     Read,
     Return,
     Select,
     Stmt,
+    Subscripts,
     Swizzle,
     While,
 )
-from metal_runtime.msl_types import Pointer, ValueType, Vector, element_of, numpy_storage, type_name
+from metal_runtime.ir.threadgroups import (
+    Memory,
+    Threadgroups,
+    filled,
+    matrix_offsets,
+    multiply_accumulate,
+    update,
+)
+from metal_runtime.msl_types import (
+    Matrix,
+    Pointer,
+    ValueType,
+    Vector,
+    element_of,
+    numpy_storage,
+    type_name,
+)
 
 Array = Any  # np.ndarray: (lanes,) for a scalar, (lanes, width) for a vector
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -74,15 +101,16 @@ def interpret(
         KernelFault: a division of an integer by zero, an index out of range, an endless loop.
         LaunchError: arguments that do not fit the parameters.
     """
-    lanes = _builtins(grid, threadgroup or (max(1, min(grid[0], 256)), 1, 1))
-    machine = _Machine(kernel, lanes)
-    frame = _Frame(machine.count)
+    groups = Threadgroups(grid, threadgroup or (max(1, min(grid[0], 256)), 1, 1))
+    machine = _Machine(kernel, groups)
+    frame = machine.frame(kernel)
     for param in kernel.params:
         if param.name not in arguments:
             raise LaunchError("is missing", kernel=kernel.name, parameter=param.name)
         given = arguments[param.name]
         if isinstance(param.type, Pointer):
-            frame.pointers[param.name] = _storage(kernel, param.name, param.type, given)
+            elements = _storage(kernel, param.name, param.type, given)
+            frame.pointers[param.name] = Memory(elements, len(elements), 0)
         else:
             dtype, width = element_of(param.type).numpy_dtype, _trailing(param.type)
             value = np.asarray(given, dtype)
@@ -101,34 +129,14 @@ def _storage(kernel: Kernel, name: str, pointer: Pointer, given: Any) -> Array:
     return given.reshape(-1, *shape)
 
 
-def _trailing(type_: ValueType) -> tuple[int, ...]:
+def _trailing(type_: ValueType | Matrix) -> tuple[int, ...]:
+    if isinstance(type_, Matrix):
+        return (64,)
     return (type_.width,) if isinstance(type_, Vector) else ()
 
 
-def _builtins(grid: Extent, threadgroup: Extent) -> dict[str, Array]:
-    """Every thread and grid index, for all lanes; x varies fastest."""
-    z, y, x = np.indices(grid[::-1], dtype=np.uint32).reshape(3, -1)
-    position = np.stack([x, y, z], axis=-1)
-    size, extent = np.array(threadgroup, np.uint32), np.array(grid, np.uint32)
-    group = position // size
-    local = position % size
-    # The last threadgroup of an axis is smaller when the grid is no multiple of it.
-    actual = np.minimum(size, extent - group * size)
-    strides = np.stack([np.ones_like(x), actual[:, 0], actual[:, 0] * actual[:, 1]], axis=-1)
-
-    def everywhere(value: Array) -> Array:
-        return np.broadcast_to(value, position.shape)
-
-    return {
-        "thread_position_in_grid": position,
-        "thread_position_in_threadgroup": local,
-        "threadgroup_position_in_grid": group,
-        "threads_per_grid": everywhere(extent),
-        "threads_per_threadgroup": actual,
-        "threadgroups_per_grid": everywhere(-(-extent.astype(np.int64) // size).astype(np.uint32)),
-        "dispatch_threads_per_threadgroup": everywhere(size),
-        "thread_index_in_threadgroup": np.sum(local * strides, axis=-1, dtype=np.uint32),
-    }
+def _element(type_: ValueType | Matrix) -> DType:
+    return type_.element if isinstance(type_, Matrix) else element_of(type_)
 
 
 class _Frame:
@@ -136,7 +144,7 @@ class _Frame:
 
     def __init__(self, count: int) -> None:
         self.variables: dict[str, Array] = {}
-        self.pointers: dict[str, Array] = {}
+        self.pointers: dict[str, Memory] = {}
         self.returned: Mask = np.zeros(count, bool)
         self.result: Array = None
         self.broken: list[Mask] = []
@@ -144,11 +152,18 @@ class _Frame:
 
 
 class _Machine:
-    def __init__(self, kernel: Kernel, builtins: dict[str, Array]) -> None:
+    def __init__(self, kernel: Kernel, groups: Threadgroups) -> None:
         self.kernel = kernel
         self.functions: dict[str, Function] = {f.name: f for f in kernel.functions}
-        self.builtins = builtins
-        self.count = len(builtins["thread_index_in_threadgroup"])
+        self.groups = groups
+        self.builtins = groups.builtins
+        self.count = groups.count
+
+    def frame(self, owner: Kernel | Function) -> _Frame:
+        """A new call, with its arrays."""
+        frame = _Frame(self.count)
+        frame.pointers.update((a.name, self.groups.allocate(a)) for a in owner.arrays)
+        return frame
 
     def fault(self, message: str, wrong: Mask, parameter: str | None = None) -> None:
         """Raises KernelFault naming the first lane of ``wrong``, if there is one."""
@@ -171,7 +186,7 @@ class _Machine:
         nobody = np.zeros_like(mask)
         match node:
             case Declare(name, type_, value):
-                empty = np.zeros((self.count, *_trailing(type_)), element_of(type_).numpy_dtype)
+                empty = np.zeros((self.count, *_trailing(type_)), _element(type_).numpy_dtype)
                 frame.variables[name] = empty
                 if value is not None:
                     frame.variables[name] = self.evaluate(value, mask, frame)
@@ -194,8 +209,30 @@ class _Machine:
                 frame.returned |= mask
                 return nobody
             case Evaluate(call):
-                self.call(call, mask, frame)
+                self.evaluate(call, mask, frame)
+            case Barrier():
+                self.barrier(node, mask)
+            case MatrixStore(value, place):
+                matrix = self.evaluate(value, mask, frame)
+                rows = self.matrix_rows(place, node.stride, node.transpose, mask, frame)
+                frame.pointers[place.pointer].elements[rows[mask]] = matrix[mask]
         return mask
+
+    def barrier(self, node: Barrier, mask: Mask) -> None:
+        """All lanes wait at once, so that only whether all are here needs to be looked at."""
+        width = None if node.scope is BarrierScope.THREADGROUP else SIMD_WIDTH
+        missing = self.groups.missing(mask, width)
+        if missing.any():
+            name, where = (
+                node.scope.value,
+                "" if node.span is None else f" in line {node.span.line}",
+            )
+            group = self.groups.group == self.groups.group[int(np.argmax(missing))]
+            self.fault(
+                f"{name}{where}: {np.sum(mask & group)} of {np.sum(group)} threads of a threadgroup "
+                "arrived; missing first",
+                missing,
+            )
 
     def loop(self, node: While | For, mask: Mask, frame: _Frame) -> Mask:
         frame.broken.append(np.zeros_like(mask))
@@ -241,7 +278,7 @@ class _Machine:
             frame.variables[place.name] = target
         else:
             assert isinstance(place, Load)
-            target, rows = frame.pointers[place.pointer], self.index(place, mask, frame)
+            target, rows = frame.pointers[place.pointer].elements, self.index(place, mask, frame)
         rows, value = rows[mask], value[mask]
         if chosen is not None:
             target[rows[:, None], chosen[mask]] = value.reshape(len(rows), -1)
@@ -262,13 +299,44 @@ class _Machine:
         return np.where(mask, index, 0)[:, None]
 
     def index(self, node: Load, mask: Mask, frame: _Frame) -> Array:
-        """The checked element numbers of a load or store; 0 in inactive lanes."""
-        index = self.evaluate(node.index, mask, frame)
-        length = len(frame.pointers[node.pointer])
+        """The checked rows of a load or store in its memory; 0 in inactive lanes."""
+        memory = frame.pointers[node.pointer]
+        if isinstance(node.index, Subscripts):
+            index: Array = 0
+            for extent, part in zip(memory.shape, node.index.parts, strict=True):
+                number = self.evaluate(part, mask, frame).astype(np.int64)
+                self._within(node.pointer, number, extent, mask)
+                index = index * extent + number
+        else:
+            index = self.evaluate(node.index, mask, frame)
+            self._within(node.pointer, index, memory.length, mask)
+        return np.where(mask, index.astype(np.int64) + memory.base, 0)
+
+    def _within(self, pointer: str, index: Array, length: int, mask: Mask) -> None:
         wrong = mask & ((index < 0) | (index >= length))
         message = f"index {_first(index, wrong)} is out of range for {length} elements"
-        self.fault(message, wrong, node.pointer)
-        return np.where(mask, index, 0).astype(np.int64)
+        self.fault(message, wrong, pointer)
+
+    def matrix_rows(
+        self, place: Load, stride: Expr, transpose: bool, mask: Mask, frame: _Frame
+    ) -> Array:
+        """Where the 64 elements of a matrix lie, for every lane; alike in all lanes of a simdgroup."""
+        memory = frame.pointers[place.pointer]
+        first = self.index(place, mask, frame)
+        offsets = matrix_offsets(self.evaluate(stride, mask, frame), transpose)
+        self.whole_simdgroups(mask)
+        rows = np.where(mask[:, None], first[:, None] + offsets, 0)
+        last = rows.max(axis=1) - np.where(mask, memory.base, 0)
+        self._within(place.pointer, last, memory.length, mask)
+        return rows
+
+    def whole_simdgroups(self, mask: Mask) -> None:
+        """Matrix functions need all 32 lanes of a simdgroup."""
+        self.fault("a simdgroup matrix without it:", self.groups.missing(mask, SIMD_WIDTH))
+        place = self.builtins["thread_index_in_simdgroup"]
+        lanes = np.bincount(self.groups.simdgroup, minlength=self.groups.simdgroup.max() + 1)
+        short = mask & (lanes[self.groups.simdgroup] < SIMD_WIDTH) & (place == 0)
+        self.fault(f"a simdgroup matrix needs simdgroups of {SIMD_WIDTH} threads:", short)
 
     # --- expressions ---
 
@@ -305,9 +373,32 @@ class _Machine:
                 return _blend(chosen, then, self.evaluate(node.orelse, mask & ~chosen, frame))
             case Call():
                 return self.call(node, mask, frame)
+            case Collective(operation, args):
+                values = [self.evaluate(a, mask, frame) for a in args]
+                return self.groups.collective(operation, values, mask)
+            case Atomic():
+                return self.atomic(node, mask, frame)
+            case MatrixFill(value, diagonal):
+                self.whole_simdgroups(mask)
+                return filled(self.evaluate(value, mask, frame), diagonal)
+            case MatrixLoad(place, stride, transpose):
+                rows = self.matrix_rows(place, stride, transpose, mask, frame)
+                return frame.pointers[place.pointer].elements[rows]
+            case MultiplyAccumulate(a, b, c):
+                self.whole_simdgroups(mask)
+                return multiply_accumulate(*(self.evaluate(m, mask, frame) for m in (a, b, c)))
+        raise AssertionError(node)  # Subscripts: the index of a Load
+
+    def atomic(self, node: Atomic, mask: Mask, frame: _Frame) -> Array:
+        elements = frame.pointers[node.place.pointer].elements
+        rows = self.index(node.place, mask, frame)
+        if node.operation is AtomicOperation.LOAD:
+            return self.load(node.place, mask, frame)
+        (operand,) = (self.evaluate(a, mask, frame) for a in node.args)
+        return update(node.operation, elements, rows, operand, mask)
 
     def load(self, node: Load, mask: Mask, frame: _Frame) -> Array:
-        storage = frame.pointers[node.pointer]
+        storage = frame.pointers[node.pointer].elements
         value = np.zeros((self.count, *storage.shape[1:]), storage.dtype)
         value[mask] = storage[self.index(node, mask, frame)[mask]]
         return value[:, : node.type.width] if isinstance(node.type, Vector) else value
@@ -328,7 +419,7 @@ class _Machine:
 
     def call(self, node: Call, mask: Mask, frame: _Frame) -> Array:
         function = self.functions[node.function]
-        inner = _Frame(self.count)
+        inner = self.frame(function)
         for param, argument in zip(function.params, node.args, strict=True):
             if isinstance(argument, Address):
                 inner.pointers[param.name] = frame.pointers[argument.pointer]

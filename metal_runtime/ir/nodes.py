@@ -1,15 +1,18 @@
 """The grammar of the kernel IR on one screen.
 
-    Kernel    = (name, params, body, functions)
-    Function  = (name, params, result, body)
+    Kernel    = (name, params, body, functions, arrays)
+    Function  = (name, params, result, body, arrays)
     Param     = (name, type)                        Pointer, or a value: then `constant T&` in MSL
+    Array     = (name, pointer, shape)              memory of a threadgroup, or of each thread
     Stmt      = Declare(name, type, value?)         a new variable of the enclosing block
               | Assign(place, value)                place and value have one type
               | If(condition, then, orelse)
               | For(name, type, start, stop, step, body)     Python's range; `name` is read only
               | While(condition, body)              condition is evaluated before every turn
               | Break | Continue | Return(value?)
-              | Evaluate(call)                      a call for its effect
+              | Evaluate(call)                      a Call or an Atomic for its effect
+              | Barrier(scope, memory)              threads of a threadgroup or simdgroup wait for each other
+              | MatrixStore(value, place, stride, transpose)
     Expr      = Constant(value)                     a scalar
               | Read(name)                          a variable or a value parameter
               | Builtin(name)                       a thread or grid index: uint3, or uint
@@ -21,7 +24,12 @@
               | Load(pointer, index)                pointer[index]
               | Select(condition, then, orelse)     only the chosen one is evaluated
               | Call(function, args)                pointers are passed by Address
-              | Address(pointer)                    a pointer parameter, as an argument of a Call
+              | Address(pointer)                    a pointer or an array, as an argument of a Call
+              | Subscripts(parts)                   the index of an array of several dimensions
+              | Collective(operation, args)         a row of ir/collectives.py, among the active threads
+              | Atomic(operation, place, args)      place is a Load; gives what stood there before
+              | MatrixFill(value, diagonal) | MatrixLoad(place, stride, transpose)
+              | MultiplyAccumulate(a, b, c)         a * b + c of simdgroup matrices
     Place     = Read | Load | Swizzle(Place) | Component(Place)
 
 Everything is frozen; children are tuples; every Expr carries its type; conversions are explicit
@@ -32,12 +40,14 @@ stands in ir/verify.py; what it means, in ir/interpret.py.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError
+from metal_runtime.ir.collectives import CollectiveOperation
 from metal_runtime.ir.operators import Operator
-from metal_runtime.msl_types import VOID, Pointer, Type, ValueType, Vector, Void
+from metal_runtime.msl_types import VOID, Matrix, Pointer, Type, ValueType, Vector, Void
 from metal_runtime.source import SourceSpan
 
 
@@ -70,7 +80,7 @@ class Constant(Node):
 @dataclass(frozen=True, slots=True)
 class Read(Node):
     name: str
-    type: ValueType
+    type: ValueType | Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,76 @@ class Call(Node):
     type: ValueType | Void
 
 
+@dataclass(frozen=True, slots=True)
+class Subscripts(Node):
+    """One integer for each dimension of an array, outermost first."""
+
+    parts: tuple[Expr, ...]
+    type: DType = DType.UINT32
+
+
+@dataclass(frozen=True, slots=True)
+class Collective(Node):
+    """A function of the active threads of a simdgroup or quadgroup: neither moved nor made conditional."""
+
+    operation: CollectiveOperation
+    args: tuple[Expr, ...]
+    type: ValueType
+
+
+class AtomicOperation(enum.Enum):
+    """MSL section 6.15.4, all in relaxed order. The values are the names of the functions."""
+
+    LOAD = "atomic_load"
+    STORE = "atomic_store"
+    EXCHANGE = "atomic_exchange"
+    ADD = "atomic_fetch_add"
+    SUB = "atomic_fetch_sub"
+    MIN = "atomic_fetch_min"
+    MAX = "atomic_fetch_max"
+    AND = "atomic_fetch_and"
+    OR = "atomic_fetch_or"
+    XOR = "atomic_fetch_xor"
+
+
+@dataclass(frozen=True, slots=True)
+class Atomic(Node):
+    operation: AtomicOperation
+    place: Load
+    args: tuple[Expr, ...]
+    """The operand; none for LOAD."""
+
+    type: DType | Void
+    """Of what stood there before; void for STORE."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixFill(Node):
+    """A matrix of one value: in every element, or on the diagonal with zeros beside it."""
+
+    value: Expr
+    diagonal: bool
+    type: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixLoad(Node):
+    """The 8 x 8 elements from ``place`` on, whose rows lie ``stride`` elements apart."""
+
+    place: Load
+    stride: Expr
+    transpose: bool
+    type: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class MultiplyAccumulate(Node):
+    a: Expr
+    b: Expr
+    c: Expr
+    type: Matrix
+
+
 Expr = (
     Constant
     | Read
@@ -154,14 +234,20 @@ Expr = (
     | Load
     | Select
     | Call
+    | Subscripts
+    | Collective
+    | Atomic
+    | MatrixFill
+    | MatrixLoad
+    | MultiplyAccumulate
 )
 Place = Read | Load | Swizzle | Component
 
 
 def value_type(node: Expr) -> ValueType:
     """The type of an expression that stands for a value (that is: no call of a void function)."""
-    if isinstance(node.type, Void):
-        raise InternalError("a call of a function without a result stands for a value")
+    if isinstance(node.type, Void | Matrix):
+        raise InternalError("a matrix, or a call without a result, stands for a value")
     return node.type
 
 
@@ -173,7 +259,7 @@ class Declare(Node):
     """A new variable. Without a value it is assigned on every path before it is read."""
 
     name: str
-    type: ValueType
+    type: ValueType | Matrix
     value: Expr | None = None
 
 
@@ -225,10 +311,53 @@ class Return(Node):
 
 @dataclass(frozen=True, slots=True)
 class Evaluate(Node):
-    call: Call
+    call: Call | Atomic
 
 
-Stmt = Declare | Assign | If | For | While | Break | Continue | Return | Evaluate
+class BarrierScope(enum.Enum):
+    """Which threads wait for each other."""
+
+    THREADGROUP = "threadgroup_barrier"
+    SIMDGROUP = "simdgroup_barrier"
+
+
+class MemoryFlag(enum.Enum):
+    """Which memory a barrier orders (MSL's ``mem_flags``)."""
+
+    NONE = "mem_none"
+    DEVICE = "mem_device"
+    THREADGROUP = "mem_threadgroup"
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier(Node):
+    """No load or store moves across it, of whatever memory."""
+
+    scope: BarrierScope
+    memory: tuple[MemoryFlag, ...] = (MemoryFlag.THREADGROUP,)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixStore(Node):
+    value: Expr
+    place: Load
+    stride: Expr
+    transpose: bool
+
+
+Stmt = (
+    Declare
+    | Assign
+    | If
+    | For
+    | While
+    | Break
+    | Continue
+    | Return
+    | Evaluate
+    | Barrier
+    | MatrixStore
+)
 Block = tuple[Stmt, ...]
 
 
@@ -242,11 +371,25 @@ class Param(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Array(Node):
+    """Memory of the whole function, indexed like a pointer, by Subscripts if ``shape`` has several extents.
+
+    In threadgroup space (kernels only) one for each threadgroup, of any content at first; in thread
+    space one for each thread, zeros at first.
+    """
+
+    name: str
+    pointer: Pointer
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Function(Node):
     name: str
     params: tuple[Param, ...]
     result: Type
     body: Block
+    arrays: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,5 +399,7 @@ class Kernel(Node):
     body: Block
     functions: tuple[Function, ...] = ()
     """Functions it calls, each before its callers."""
+
+    arrays: tuple[Array, ...] = ()
 
     result: Void = VOID

@@ -8,12 +8,16 @@ from metal_runtime.dtype import DType
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
+    Array,
     Assign,
+    Atomic,
+    Barrier,
     Block,
     Break,
     Builtin,
     Call,
     Cast,
+    Collective,
     Component,
     Constant,
     Construct,
@@ -26,12 +30,17 @@ from metal_runtime.ir.nodes import (
     If,
     Kernel,
     Load,
+    MatrixFill,
+    MatrixLoad,
+    MatrixStore,
+    MultiplyAccumulate,
     Node,
     Param,
     Read,
     Return,
     Select,
     Stmt,
+    Subscripts,
     Swizzle,
     While,
 )
@@ -66,6 +75,9 @@ def print_node(node: Node) -> str:
             return f"{node.name}: {type_name(node.type)}"
         case Address():
             return f"&{node.pointer}"
+        case Array():
+            extents = "".join(f"[{n}]" for n in node.shape)
+            return f"{node.name}: {node.pointer.space.value} {node.pointer.element_text}{extents}"
     if isinstance(node, Stmt):
         return "\n".join(_statement(node))
     assert isinstance(node, Expr)
@@ -76,6 +88,8 @@ def _header(node: Kernel | Function, keyword: str) -> Iterator[str]:
     params = ", ".join(print_node(p) for p in node.params)
     result = "" if node.result == VOID else f" -> {type_name(node.result)}"
     yield f"{keyword} {node.name}({params}){result}"
+    for array in node.arrays:
+        yield _INDENT + print_node(array)
     yield from _block(node.body)
 
 
@@ -115,6 +129,11 @@ def _statement(node: Stmt) -> Iterator[str]:
             yield "return" if value is None else f"return {print_expr(value)}"
         case Evaluate(call):
             yield print_expr(call)
+        case Barrier(scope, memory):
+            yield f"{scope.value}({', '.join(flag.value for flag in memory)})"
+        case MatrixStore(value, place):
+            where = _matrix_place(place, node.stride, node.transpose)
+            yield f"store({print_expr(value)}, {where})"
 
 
 def print_expr(node: Expr) -> str:
@@ -141,6 +160,23 @@ def print_expr(node: Expr) -> str:
             return f"{then} if {_tight(node.condition)} else {orelse}"
         case Call(function, args):
             return f"{function}({_list(args)})"
+        case Subscripts(parts):
+            return _list(parts)
+        case Collective(operation, args):
+            return f"{operation.name}({_list(args)})"
+        case Atomic(operation, place, args):
+            return f"{operation.value}({_list((place, *args))})"
+        case MatrixFill(value, diagonal, type_):
+            return f"{type_}({'diagonal ' if diagonal else ''}{print_expr(value)})"
+        case MatrixLoad(place, stride, transpose):
+            return f"load({_matrix_place(place, stride, transpose)})"
+        case MultiplyAccumulate(a, b, c):
+            return f"multiply_accumulate({_list((a, b, c))})"
+
+
+def _matrix_place(place: Load, stride: Expr, transpose: bool) -> str:
+    text = f"{print_expr(place)}, {print_expr(stride)}"
+    return f"{text}, transposed" if transpose else text
 
 
 def _apply(node: Apply) -> str:

@@ -8,7 +8,11 @@ from typing import Any
 from metal_runtime.dtype import DType
 from metal_runtime.ir.effects import owner_functions
 from metal_runtime.ir.nodes import (
+    Array,
     Assign,
+    Atomic,
+    Barrier,
+    BarrierScope,
     Block,
     Break,
     Call,
@@ -22,6 +26,8 @@ from metal_runtime.ir.nodes import (
     If,
     Kernel,
     Load,
+    MatrixStore,
+    MemoryFlag,
     Place,
     Read,
     Return,
@@ -29,10 +35,12 @@ from metal_runtime.ir.nodes import (
     Swizzle,
     While,
 )
-from metal_runtime.ir.verify_expressions import Scope, fail, verify_expression
+from metal_runtime.ir.verify_expressions import Scope, fail, stride_is_integer, verify_expression
 from metal_runtime.ir.walk import children, root_of
 from metal_runtime.msl_types import (
     VOID,
+    AddressSpace,
+    Matrix,
     Pointer,
     Type,
     ValueType,
@@ -59,8 +67,14 @@ def verify(kernel: Kernel) -> None:
 def _outer_scope(owner: Kernel | Function, functions: dict[str, Function]) -> Scope:
     parameters_are_unique(owner)
     pointers = {p.name: p.type for p in owner.params if isinstance(p.type, Pointer)}
-    values = {p.name: p.type for p in owner.params if not isinstance(p.type, Pointer)}
+    values: dict[str, ValueType | Matrix] = {
+        p.name: p.type for p in owner.params if not isinstance(p.type, Pointer)
+    }
     taken: dict[str, ValueType | None] = {p.name: None for p in owner.params}
+    for array in owner.arrays:
+        array_is_allocated(array, owner, taken)
+        taken[array.name] = None
+        pointers[array.name] = array.pointer
     return Scope(owner, dict(functions), pointers, values, frozenset(values), taken)
 
 
@@ -79,6 +93,21 @@ def parameters_are_unique(owner: Kernel | Function) -> None:
     names = [p.name for p in owner.params]
     if len(set(names)) != len(names):
         fail("two parameters have one name", owner)
+
+
+def array_is_allocated(
+    array: Array, owner: Kernel | Function, taken: dict[str, ValueType | None]
+) -> None:
+    """An array has a name of its own, positive extents, and memory that its function can have."""
+    if array.name in taken:
+        fail("the name is taken", array)
+    pointer, shape = array.pointer, array.shape
+    if not shape or min(shape) < 1 or pointer.inner != shape[1:]:
+        fail("no extents of an array", array)
+    spaces = [AddressSpace.THREAD]
+    spaces += [AddressSpace.THREADGROUP] if isinstance(owner, Kernel) else []
+    if pointer.space not in spaces or pointer.const:
+        fail("no memory of this function", array)
 
 
 def every_path_returns(function: Function) -> None:
@@ -145,8 +174,11 @@ def place_is_assignable(node: Assign, scope: Scope) -> None:
     root = root_of(node.place)
     if isinstance(root, Read) and root.name in scope.fixed:
         fail("assigns to a parameter or to the variable of a for loop", node, scope)
-    if isinstance(root, Load) and scope.pointers[root.pointer].const:
-        fail("stores through a const pointer", node, scope)
+    if isinstance(root, Load):
+        if scope.pointers[root.pointer].const:
+            fail("stores through a const pointer", node, scope)
+        if scope.pointers[root.pointer].atomic:
+            fail("stores to an atomic without an atomic function", node, scope)
 
 
 def _place_is_made_of_places(place: Place, node: Assign, scope: Scope) -> None:
@@ -198,9 +230,28 @@ def return_has_result_type(node: Return, scope: Scope) -> None:
 
 
 def effect_is_a_call(node: Evaluate, scope: Scope) -> None:
-    """Only calls are evaluated for their effect."""
-    if not isinstance(node.call, Call):
+    """Only calls and atomic functions are evaluated for their effect."""
+    if not isinstance(node.call, Call | Atomic):
         fail("no call", node, scope)
+
+
+def barrier_is_known(node: Barrier, scope: Scope) -> None:
+    """A barrier has a scope, and names each kind of memory once."""
+    known = isinstance(node.scope, BarrierScope) and node.memory
+    if not known or any(not isinstance(f, MemoryFlag) for f in node.memory):
+        fail("no barrier of Metal", node, scope)
+    if len(set(node.memory)) < len(node.memory):
+        fail("names a kind of memory twice", node, scope)
+
+
+def matrix_is_stored(node: MatrixStore, scope: Scope) -> None:
+    """A matrix is stored to memory of its element type that may be written to."""
+    pointer = scope.pointers[node.place.pointer]
+    if not isinstance(node.value.type, Matrix) or pointer.element != node.value.type.element:
+        fail("no matrix of the memory's type", node, scope)
+    if pointer.const or pointer.atomic:
+        fail("the memory cannot be written to", node, scope)
+    stride_is_integer(node, scope)
 
 
 _STATEMENT_RULES: dict[type[Stmt], Callable[[Any, Scope], None]] = {
@@ -213,4 +264,6 @@ _STATEMENT_RULES: dict[type[Stmt], Callable[[Any, Scope], None]] = {
     Continue: stands_in_loop,
     Return: return_has_result_type,
     Evaluate: effect_is_a_call,
+    Barrier: barrier_is_known,
+    MatrixStore: matrix_is_stored,
 }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError
 from metal_runtime.ir.builtins import BUILTINS
+from metal_runtime.ir.collectives import COLLECTIVES
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
+    Atomic,
+    AtomicOperation,
     Builtin,
     Call,
     Cast,
+    Collective,
     Component,
     Constant,
     Construct,
@@ -23,9 +27,14 @@ from metal_runtime.ir.nodes import (
     Function,
     Kernel,
     Load,
+    MatrixFill,
+    MatrixLoad,
+    MatrixStore,
+    MultiplyAccumulate,
     Node,
     Read,
     Select,
+    Subscripts,
     Swizzle,
     value_type,
 )
@@ -33,6 +42,9 @@ from metal_runtime.ir.operators import OPERATORS, OperatorTypeError
 from metal_runtime.ir.printer import print_node
 from metal_runtime.ir.walk import walk
 from metal_runtime.msl_types import (
+    ATOMIC_TYPES,
+    VOID,
+    Matrix,
     Pointer,
     Type,
     ValueType,
@@ -52,7 +64,7 @@ class Scope:
     """The functions that may be called: those before the owner."""
 
     pointers: dict[str, Pointer]
-    values: dict[str, ValueType]
+    values: dict[str, ValueType | Matrix]
     """Variables and value parameters in sight."""
 
     fixed: frozenset[str]
@@ -166,16 +178,89 @@ def component_is_valid(node: Component, scope: Scope) -> None:
 
 
 def load_is_valid(node: Load, scope: Scope) -> None:
-    """A pointer exists, is indexed by an integer, and gives its element."""
+    """A pointer exists, is indexed by one integer for each dimension, and gives its element."""
     pointer = scope.pointers.get(node.pointer)
     if pointer is None or pointer.element != node.type:
         fail("no pointer to that type", node, scope)
+    indices = node.index.parts if isinstance(node.index, Subscripts) else (node.index,)
+    if len(indices) != len(pointer.inner) + 1:
+        fail(f"the array has {len(pointer.inner) + 1} dimensions", node, scope)
     _index_is_integer(node, scope)
+
+
+def subscripts_are_integers(node: Subscripts, scope: Scope) -> None:
+    """There are several subscripts, all integers."""
+    if len(node.parts) < 2:
+        fail("no subscripts of several dimensions", node, scope)
+    for part in node.parts:
+        if not (isinstance(part.type, DType) and part.type.is_integer):
+            fail("a subscript is no integer", node, scope)
 
 
 def _index_is_integer(node: Load | Component, scope: Scope) -> None:
     if not (isinstance(node.index.type, DType) and node.index.type.is_integer):
         fail("the index is no integer", node, scope)
+
+
+def collective_takes_arguments(node: Collective, scope: Scope) -> None:
+    """Argument and result types agree with the table of collective functions."""
+    if COLLECTIVES.get(node.operation.name) is not node.operation:
+        fail("no row of the table of collective functions", node, scope)
+    try:
+        expected = node.operation.result_type([value_type(a) for a in node.args])
+    except OperatorTypeError as error:
+        fail(f"{node.operation.name} {error}", node, scope)
+    if expected != node.type:
+        fail(f"{node.operation.name} gives {type_name(expected)}", node, scope)
+
+
+def atomic_is_typed(node: Atomic, scope: Scope) -> None:
+    """An atomic function works on an element that Metal has it for, with an operand of its type."""
+    pointer, operation = scope.pointers[node.place.pointer], node.operation
+    element = pointer.element
+    if element not in ATOMIC_TYPES or not atomic_takes(operation, element):
+        fail(f"Metal has no {operation.value} of that type", node, scope)
+    loads = operation is AtomicOperation.LOAD
+    if pointer.const and not loads:
+        fail("changes memory behind a const pointer", node, scope)
+    if [a.type for a in node.args] != ([] if loads else [element]):
+        fail("no operand of the element's type", node, scope)
+    if node.type != (VOID if operation is AtomicOperation.STORE else element):
+        fail("has another type", node, scope)
+
+
+def atomic_takes(operation: AtomicOperation, element: ValueType) -> bool:
+    """Whether Metal has the operation for the type: of float only what needs no order or bits."""
+    whole = ("LOAD", "STORE", "EXCHANGE", "ADD", "SUB")
+    return operation.name in whole or (isinstance(element, DType) and not element.is_float)
+
+
+def fill_is_scalar(node: MatrixFill, scope: Scope) -> None:
+    """A matrix is filled with a scalar of its element type."""
+    if node.value.type is not node.type.element or not node.type.element.is_float:
+        fail("no value of the matrix's type", node, scope)
+
+
+def matrix_is_loaded(node: MatrixLoad, scope: Scope) -> None:
+    """A matrix is loaded from memory of its element type."""
+    pointer = scope.pointers[node.place.pointer]
+    if pointer.element is not node.type.element or pointer.atomic or not pointer.element.is_float:
+        fail("no memory of the matrix's type", node, scope)
+    stride_is_integer(node, scope)
+
+
+def stride_is_integer(node: MatrixLoad | MatrixStore, scope: Scope) -> None:
+    """The distance between the rows is an integer."""
+    if not (isinstance(node.stride.type, DType) and node.stride.type.is_integer):
+        fail("the stride is no integer", node, scope)
+
+
+def factors_are_matrices(node: MultiplyAccumulate, scope: Scope) -> None:
+    """Matrices of one element type are multiplied, and added to one of the result's."""
+    if not isinstance(node.a.type, Matrix) or node.a.type != node.b.type:
+        fail("the factors are no matrices of one type", node, scope)
+    if node.c.type != node.type:
+        fail("the sum has another type", node, scope)
 
 
 def select_is_typed(node: Select, scope: Scope) -> None:
@@ -204,13 +289,13 @@ def call_matches(node: Call, scope: Scope) -> None:
 def _passes(argument: Expr | Address, type_: Type) -> bool:
     if isinstance(argument, Address) and isinstance(type_, Pointer):
         given = argument.type
-        same = (given.space, given.element) == (type_.space, type_.element)
+        same = replace(given, const=False) == replace(type_, const=False)
         return same and (type_.const or not given.const)
     return not isinstance(argument, Address) and argument.type == type_
 
 
 def address_exists(node: Address, scope: Scope) -> None:
-    """An address is that of a pointer parameter."""
+    """An address is that of a pointer parameter or of an array."""
     if scope.pointers.get(node.pointer) != node.type:
         fail("no such pointer", node, scope)
 
@@ -225,6 +310,12 @@ _EXPRESSION_RULES: dict[type[Node], Callable[[Any, Scope], None]] = {
     Swizzle: swizzle_is_valid,
     Component: component_is_valid,
     Load: load_is_valid,
+    Subscripts: subscripts_are_integers,
+    Collective: collective_takes_arguments,
+    Atomic: atomic_is_typed,
+    MatrixFill: fill_is_scalar,
+    MatrixLoad: matrix_is_loaded,
+    MultiplyAccumulate: factors_are_matrices,
     Select: select_is_typed,
     Call: call_matches,
     Address: address_exists,

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from metal_runtime.ir.effects import Effects, assigned_names
 from metal_runtime.ir.nodes import (
     Apply,
-    Assign,
     Block,
     Declare,
     Expr,
@@ -129,7 +128,7 @@ class _Sharer:
         read = {n.name for n in walk(value) if isinstance(n, Read)} | {substitution.name.name}
         if read & assigned_names(statement):
             return False
-        return not (self._effects.loads(value) and self._effects.stores(statement))
+        return not (self._effects.loads(value) and self._effects.changes_memory(statement))
 
 
 class _Substitution(Rewriter):
@@ -155,11 +154,8 @@ def _candidates(node: Stmt) -> Iterator[Expr]:
     """What a statement computes once whatever happens, larger expressions first."""
     if isinstance(node, While):
         return
-    for child in children(node):
-        if isinstance(node, Assign) and child is node.place:
-            for index in children(child):
-                yield from _certain(index)
-        elif not isinstance(child, Stmt):
+    for child in _values(node):
+        if not isinstance(child, Stmt):
             yield from _certain(child)
 
 
@@ -172,5 +168,14 @@ def _certain(node: Node) -> Iterator[Expr]:
     elif isinstance(node, Apply) and node.operator.lazy:
         yield from _certain(node.args[0])
     else:
-        for child in children(node):
+        for child in _values(node):
             yield from _certain(child)
+
+
+def _values(node: Node) -> Iterator[Node]:
+    """The children, but of a place that is written or addressed only the indices."""
+    for child in children(node):
+        if child is getattr(node, "place", None):
+            yield from children(child)
+        else:
+            yield child

@@ -104,7 +104,8 @@ class _Folder(Rewriter):
     def rewrite_Select(self, node: Select) -> Expr:
         if isinstance(node.condition, Constant):
             return node.then if node.condition.value else node.orelse
-        if node.then == node.orelse and self._is_droppable(node.condition):
+        alike = node.then == node.orelse and not self._effects.meets(node.then)
+        if alike and self._is_droppable(node.condition):
             return node.then
         if node.type is DType.BOOL and isinstance(node.then, Constant):
             if node.then.value is True and _is_bool(node.orelse, False):

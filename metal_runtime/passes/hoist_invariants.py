@@ -76,7 +76,7 @@ class _Loop(Rewriter):
         self._effects = effects
         self._fresh = fresh
         self._changed = assigned_names(node)
-        self._stores = bool(effects.stores(node))
+        self._stores = effects.changes_memory(node)
         self._assignments = [n for n in walk(*node.body) if isinstance(n, Assign)]
         self._certain = certain
         self._names: dict[Expr, Read] = {}

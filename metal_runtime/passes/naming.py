@@ -63,6 +63,7 @@ class FreshNames:
 
     def __init__(self, owner: Kernel | Function) -> None:
         self._taken = {p.name for p in owner.params}
+        self._taken.update(a.name for a in owner.arrays)
         self._taken.update(n.name for n in walk(*owner.body) if isinstance(n, Declare | For))
 
     def __call__(self, wanted: str) -> str:
@@ -79,4 +80,5 @@ class FreshNames:
 
 def is_steady(node: Expr, effects: Effects) -> bool:
     """Whether the value depends on variables and memory alone, so that it may be kept."""
-    return effects.is_pure(node) and not isinstance(node, Constant | Read)
+    steady = effects.is_pure(node) and not effects.meets(node)
+    return steady and not isinstance(node, Constant | Read)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from metal_runtime.ir.effects import Effects, owner_functions
 from metal_runtime.ir.nodes import (
+    Address,
     Assign,
     Block,
     Break,
@@ -41,10 +42,8 @@ def remove_dead_code(kernel: Kernel) -> Kernel:
     while True:
         effects = Effects(kernel)
         functions = tuple(_in_function(f, effects) for f in kernel.functions)
-        body = _in_function(kernel, effects).body
-        lean = _without_unused_functions(
-            dataclasses.replace(kernel, functions=functions, body=body)
-        )
+        lean = _in_function(kernel, effects)
+        lean = _without_unused_functions(dataclasses.replace(lean, functions=functions))
         if lean == kernel:
             return kernel
         kernel = lean
@@ -61,7 +60,10 @@ def _without_unused_functions(kernel: Kernel) -> Kernel:
 
 def _in_function(owner: _Owner, effects: Effects) -> _Owner:
     body = _without_last(owner.body, Return) if owner.result == VOID else owner.body
-    return dataclasses.replace(owner, body=_Cleaner(body, effects).block(body))
+    body = _Cleaner(body, effects).block(body)
+    used = {n.pointer for n in walk(*body) if isinstance(n, Load | Address)}
+    arrays = tuple(a for a in owner.arrays if a.name in used)
+    return dataclasses.replace(owner, body=body, arrays=arrays)
 
 
 class _Cleaner:
