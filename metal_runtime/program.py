@@ -36,6 +36,11 @@ class Argument:
     """False when the kernel cannot write to it (const, constant, or never stored to)."""
 
     space: AddressSpace = AddressSpace.DEVICE
+    condition: str | None = None
+    """The function constant (or an expression of them) that says whether the parameter exists."""
+
+    active: bool = True
+    """False when ``condition`` is known to be false: then None is passed, and zeros are bound."""
 
 
 @dataclass(frozen=True, slots=True)

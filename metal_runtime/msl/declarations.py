@@ -66,6 +66,18 @@ class Function:
         return range(self.start, self.name_index)
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable with an initial value, outside functions. The ranges are indices into the token list."""
+
+    name: str
+    scope: tuple[str, ...]
+    tokens: range
+    """All of the declaration, the semicolon included."""
+
+    initializer: range
+
+
 class DeclarationScanner:
     """One walk over the tokens, at the level of namespaces and classes; bodies are skipped by their brackets."""
 
@@ -74,6 +86,16 @@ class DeclarationScanner:
         self._texts = [token.text for token in tokens]
         self._partner, self.unmatched = _match_brackets(self._texts)
         self.functions: list[Function] = []
+        self.variables: list[Variable] = []
+        self.instantiations: list[tuple[range, tuple[str, ...]]] = []
+        """Explicit instantiations, ``template ... f<float>;``, with the namespaces that they stand in."""
+
+        self.typedefs: list[range] = []
+        """Type aliases and using declarations outside functions, semicolons included."""
+
+        self.enumerations: list[range] = []
+        """What stands between the braces of enumerations."""
+
         self._scan(0, len(tokens), (), frozenset())
 
     def closing(self, index: int) -> int:
@@ -93,7 +115,13 @@ class DeclarationScanner:
         """Reads one declaration; returns the index after it."""
         texts = self._texts
         if texts[start] in ("typedef", "using"):
-            return self._skip_initializer(start, end) + 1
+            stop = min(self._skip_initializer(start, end) + 1, end)
+            self.typedefs.append(range(start, stop))
+            return stop
+        if texts[start] == "template" and texts[start + 1 : start + 2] != ["<"]:
+            stop = min(self._skip_initializer(start, end) + 1, end)
+            self.instantiations.append((range(start, stop), scope))
+            return stop
         index, names = start, set(outer)
         class_name: str | None = None
         parameters: int | None = None
@@ -126,12 +154,17 @@ class DeclarationScanner:
             ):
                 index = self.closing(index)
             elif text == "=":
-                index = self._skip_initializer(index, end) - 1
+                equals, index = index, self._skip_initializer(index, end)
+                if parameters is None:
+                    self._add_variable(start, equals, index, scope)
+                index -= 1
             elif text == "{":
                 close = self.closing(index)
                 if parameters is not None:
                     self._add(start, parameters, index, close, scope, names)
                     return close + 1
+                if "enum" in texts[start:index]:
+                    self.enumerations.append(range(index + 1, close))
                 if class_name is not None or texts[start] == "extern":
                     inner = (*scope, class_name) if class_name else scope
                     self._scan(index + 1, close, inner, frozenset(names))
@@ -151,7 +184,7 @@ class DeclarationScanner:
         scope: tuple[str, ...],
         names: set[str],
     ) -> None:
-        name = parameters - 1
+        name = self._before_brackets(parameters - 1)
         while self._texts[name] == ">":  # f<int>(...): an explicit specialisation
             name = self._open_angle(name) - 1
         text = self._texts[name]
@@ -168,8 +201,25 @@ class DeclarationScanner:
             )
         )
 
+    def _add_variable(self, start: int, equals: int, end: int, scope: tuple[str, ...]) -> None:
+        name = self._before_brackets(equals - 1)
+        if name >= start and self._tokens[name].kind is TokenKind.IDENTIFIER:
+            tokens, value = range(start, min(end + 1, len(self._tokens))), range(equals + 1, end)
+            self.variables.append(Variable(self._texts[name], scope, tokens, value))
+
+    def _before_brackets(self, index: int) -> int:
+        """The index of the last token up to ``index`` that stands before array bounds and attributes."""
+        while index > 0 and self._texts[index] == "]":
+            depth = 0
+            while index > 0:
+                depth += (self._texts[index] == "]") - (self._texts[index] == "[")
+                index -= 1
+                if depth == 0:
+                    break
+        return index
+
     def _names_function(self, parenthesis: int) -> bool:
-        previous = self._tokens[parenthesis - 1]
+        previous = self._tokens[self._before_brackets(parenthesis - 1)]
         if previous.text == ">":
             return True
         return previous.kind is TokenKind.IDENTIFIER and previous.text not in _NOT_A_NAME

@@ -1,18 +1,46 @@
-"""What a text holds: MSL text in, its functions and kernels out, and what stands in the way of each kernel."""
+"""What a text holds: MSL text in, its functions, kernels and function constants out, and what stands in the way of each kernel."""
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from metal_runtime.errors import MslError
+from metal_runtime.msl.call_graph import CallGraph
+from metal_runtime.msl.constant_expressions import Lookup, Number, enumerators, evaluate
 from metal_runtime.msl.declarations import DeclarationScanner, Function
-from metal_runtime.msl.engine_constructs import find_attribute_construct, find_construct
-from metal_runtime.msl.parameters import Parameter, attributes_of, read_parameters
+from metal_runtime.msl.engine_constructs import find_construct
+from metal_runtime.msl.function_constants import FunctionConstants
+from metal_runtime.msl.meetings import Meeting, find_meetings
+from metal_runtime.msl.parameters import (
+    Attributes,
+    Parameter,
+    Surroundings,
+    attributes_of,
+    plain_type,
+    read_parameters,
+    type_text,
+)
 from metal_runtime.msl.preprocess import PreparedText, prepare
+from metal_runtime.msl.templates import (
+    Instantiation,
+    parameter_types,
+    read_instantiation,
+    substituted,
+    template_bindings,
+    template_parameters,
+    text_of,
+)
+from metal_runtime.msl.threadgroup_memory import (
+    ThreadgroupVariable,
+    threadgroup_variables,
+    total_bytes,
+)
 from metal_runtime.msl.tokens import Token, TokenKind
-from metal_runtime.program import CompileOptions, Signature
+from metal_runtime.msl_types import parse_value_type
+from metal_runtime.program import CompileOptions, FunctionConstant, Signature
 
 _STAGES = ("kernel", "vertex", "fragment")
 _ATTRIBUTE_STAGES = (
@@ -27,73 +55,349 @@ _ATTRIBUTE_STAGES = (
 class KernelModel:
     """One kernel: its place among the tokens, its parameters in declaration order, its signature.
 
-    ``reached`` are the functions it may call, by index into ``Library.functions``.
+    ``signature.name`` is the name under which it is launched (the host name); ``function`` is its
+    definition, a template's when ``instance`` says with which arguments. ``reached`` are the functions it
+    may call, by index into ``Library.functions``.
     """
 
     function: Function
     parameters: tuple[Parameter, ...]
     signature: Signature
     reached: frozenset[int]
+    instance: Instantiation | None = None
+    meetings: tuple[Meeting, ...] = ()
+    """Barriers and simdgroup functions in its body and in what it may call."""
+
+    threadgroup_variables: tuple[ThreadgroupVariable, ...] = ()
+    """The threadgroup memory that its body declares."""
+
+    missing_constants: tuple[FunctionConstant, ...] = ()
+    """The function constants that it needs and that the options give no value."""
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    """A name under which a kernel can be asked for."""
+
+    function: int | None
+    instance: Instantiation | None
+    place: int
+    """Of the token that names it."""
+
+
 class Library:
-    """A text with its functions; ``problems`` says why a kernel cannot run, by its name."""
+    """A text with its functions. Kernels are read when they are asked for, each once."""
 
-    prepared: PreparedText
-    functions: tuple[Function, ...]
-    entries: tuple[int, ...]
-    """The indices of the kernels (and graphics entry points) among the functions."""
+    def __init__(self, prepared: PreparedText, options: CompileOptions) -> None:
+        """Raises MslError for a bracket without its partner, and for values that fit no function constant."""
+        scanner = DeclarationScanner(prepared.tokens)
+        if scanner.unmatched is not None:
+            token = prepared.tokens[scanner.unmatched]
+            trouble = "never closed" if token.text in "([{" else "never opened"
+            raise MslError(f"this `{token.text}` is {trouble}", prepared.span(token))
+        self.prepared = prepared
+        self.functions: tuple[Function, ...] = tuple(scanner.functions)
+        self.entries: tuple[int, ...] = tuple(
+            i for i, f in enumerate(self.functions) if f.defined and stage_of(prepared, f)
+        )
+        """The indices of the kernels, their templates (and graphics entry points) among the functions."""
 
-    kernels: Mapping[str, KernelModel]
-    problems: Mapping[str, MslError]
+        found = (read_instantiation(prepared.tokens, *place) for place in scanner.instantiations)
+        self.instantiations: tuple[Instantiation, ...] = tuple(i for i in found if i is not None)
+        self.constants = FunctionConstants(
+            prepared,
+            scanner.variables,
+            enumerators(prepared.tokens, scanner.enumerations),
+            options.constants,
+        )
+        self.aliases: Mapping[str, str] = _aliases(prepared, scanner.typedefs)
+        """The text's own names of scalar and vector types."""
+
+        self._calls = CallGraph(prepared, self.functions)
+        self._own_names = frozenset(f.name for f in self.functions)
+        self._meetings: dict[int, tuple[Meeting, ...]] = {}
+        self._construct_errors: dict[int, MslError | None] = {}
+        self._names_of_constants: dict[int, frozenset[str]] = {}
+        self._models: dict[str, KernelModel | MslError] = {}
+        self._entries, self._twice = self._named_entries()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all kernels (and graphics entry points), in the order of the text."""
+        return tuple(self._entries)
+
+    @property
+    def kernels(self) -> Mapping[str, KernelModel]:
+        """All kernels in which nothing stands in the way; reads every one."""
+        models = {name: self._model(name) for name in self._entries}
+        return {name: m for name, m in models.items() if isinstance(m, KernelModel)}
+
+    @property
+    def problems(self) -> Mapping[str, MslError]:
+        """Why the other kernels cannot run; a template without an instance is among them."""
+        models = {name: self._model(name) for name in self._entries}
+        return {name: m for name, m in models.items() if isinstance(m, MslError)}
 
     def kernel(self, name: str) -> KernelModel:
-        """The kernel called ``name``. Raises MslError: there is none, or it needs what is not supported yet."""
-        if name in self.problems:
-            raise self.problems[name]
-        if name not in self.kernels:
-            raise MslError(
-                f"there is no kernel `{name}` in this text", hint=_names_hint(self.kernels)
-            )
-        return self.kernels[name]
+        """The kernel called ``name``. Raises MslError: there is none, or something stands in its way."""
+        if name not in self._entries:
+            raise self._no_such_kernel(name)
+        model = self._model(name)
+        if isinstance(model, MslError):
+            raise model.with_traceback(None)
+        return model
 
     def unsupported(self, index: int) -> bool:
         """Whether the function at ``index`` uses what cannot be compiled; such a one must be left out."""
-        return _construct_error(self.prepared, self.functions[index], self.functions) is not None
+        return self._construct_error(index) is not None
+
+    def meetings_of(self, index: int) -> tuple[Meeting, ...]:
+        """The barriers and simdgroup functions in the body of the function at ``index``."""
+        found = self._meetings.get(index)
+        if found is None:
+            body = self.functions[index].body
+            found = find_meetings(self.prepared.tokens, index, body, self._own_names)
+            self._meetings[index] = found
+        return found
+
+    # --- entries ---------------------------------------------------------------------------------
+
+    def _named_entries(self) -> tuple[dict[str, _Entry], set[str]]:
+        tokens = self.prepared.tokens
+        found: list[tuple[str, _Entry]] = []
+        for index in self.entries:
+            function = self.functions[index]
+            attributes = self._attributes(function)
+            host_name = text_of(attributes["host_name"][1]) if "host_name" in attributes else None
+            is_special = tokens[function.name_index + 1].text == "<" and host_name is None
+            if is_special or (function.template_names and self._has_instance(function)):
+                continue
+            entry = _Entry(index, None, function.name_index)
+            found.append((host_name or function.name, entry))
+        for instance in self.instantiations:
+            arguments = instance.arguments
+            shown = type_text([tokens[i] for i in arguments]) if arguments else ""
+            name = instance.host_name or f"{instance.name}<{shown}>"
+            found.append((name, _Entry(None, instance, instance.qualified.stop - 1)))
+        entries: dict[str, _Entry] = {}
+        twice = set()
+        for name, entry in sorted(found, key=lambda pair: pair[1].place):
+            if name in entries:
+                twice.add(name)
+            entries[name] = entry
+        return entries, twice
+
+    def _has_instance(self, function: Function) -> bool:
+        return any(instance.name == function.name for instance in self.instantiations)
+
+    def _attributes(self, function: Function) -> Attributes:
+        where = (*range(function.start, function.parameters.start - 1), *function.qualifiers)
+        return attributes_of([self.prepared.tokens[i] for i in where])[1]
+
+    def _no_such_kernel(self, name: str) -> MslError:
+        instances = [n for n, e in self._entries.items() if e.instance and e.instance.name == name]
+        if instances:
+            return MslError(
+                f"`{name}` is a template; its instances have names of their own",
+                hint=_names_hint(instances),
+            )
+        close = difflib.get_close_matches(name, self._entries, n=3, cutoff=0.7)
+        hint = f"did you mean {' or '.join(f'`{c}`' for c in close)}?" if close else None
+        return MslError(
+            f"there is no kernel `{name}` in this text", hint=hint or _names_hint(self._entries)
+        )
+
+    # --- models ----------------------------------------------------------------------------------
+
+    def _model(self, name: str) -> KernelModel | MslError:
+        found = self._models.get(name)
+        if found is None:
+            try:
+                found = self._read(name)
+            except MslError as error:
+                found = error
+            self._models[name] = found
+        return found
+
+    def _read(self, name: str) -> KernelModel:
+        entry = self._entries[name]
+        if name in self._twice:
+            token = self.prepared.tokens[entry.place]
+            raise MslError(f"kernel `{name}` is defined twice", self.prepared.span(token))
+        if entry.instance is not None:
+            index = self._template(entry.instance)
+            return self._kernel_model(name, index, entry.instance)
+        assert entry.function is not None
+        return self._kernel_model(name, entry.function, None)
+
+    def _template(self, instance: Instantiation) -> int:
+        """The definition that an instantiation speaks of: by name, scope and number of arguments."""
+        tokens = self.prepared.tokens
+        wanted = None
+        if instance.parameters is not None:
+            wanted = len(parameter_types([tokens[i] for i in instance.parameters]))
+        best: list[tuple[bool, bool, int]] = []
+        spaces = {tokens[i].text for i in instance.qualified if tokens[i].text != "::"}
+        for index, function in enumerate(self.functions):
+            if function.name != instance.name or not function.defined:
+                continue
+            count = len(parameter_types([tokens[i] for i in function.parameters]))
+            if wanted is None or count == wanted:
+                in_scope = spaces.issuperset(function.scope) or function.scope == instance.scope
+                best.append((in_scope, bool(function.template_names), -index))
+        if not best:
+            token = tokens[instance.qualified.stop - 1]
+            raise MslError(f"there is no kernel template `{instance.name}` to instantiate",
+                           self.prepared.span(token),
+                           hint=f"define `template <typename T> kernel void {instance.name}(...)` first")  # fmt: skip
+        return -max(best)[2]
+
+    def _kernel_model(self, name: str, index: int, instance: Instantiation | None) -> KernelModel:
+        function = self.functions[index]
+        attributes = self._attributes(function)
+        self._check_head(function, instance)
+        bindings = self._bindings(function, instance)
+        lookup = self._lookup(bindings)
+        reached = self._calls.reached_from(index, self._instance_names(instance))
+        parameters = self._parameters(function, instance, bindings, lookup)
+        for reachable in (index, *sorted(reached)):
+            error = self._construct_error(reachable)
+            if error is not None:
+                raise error
+        constants = self.constants.reached(self._constant_names(index, reached))
+        variables = threadgroup_variables(self.prepared.tokens, function.body, lookup, self.aliases)
+        limit = attributes.get("max_total_threads_per_threadgroup")
+        most = evaluate(limit[1], lookup) if limit else None
+        place = function.name_index if instance is None else instance.qualified.stop - 1
+        arguments = [p.argument for p in parameters if p.argument is not None]
+        memory = [p.threadgroup for p in parameters if p.threadgroup is not None]
+        signature = Signature(
+            name,
+            tuple(sorted(arguments, key=lambda a: a.index)),
+            tuple(dict.fromkeys(p.builtin for p in parameters if p.builtin is not None)),
+            int(most) if most is not None else None,
+            tuple(sorted(memory, key=lambda m: m.index)),
+            total_bytes(variables),
+            constants,
+            span=self.prepared.span(self.prepared.tokens[place]),
+        )
+        meetings = tuple(m for i in (index, *sorted(reached)) for m in self.meetings_of(i))
+        missing = self.constants.missing(constants)
+        return KernelModel(
+            function, parameters, signature, reached, instance, meetings, variables, missing
+        )
+
+    def _parameters(
+        self,
+        function: Function,
+        instance: Instantiation | None,
+        bindings: Mapping[str, tuple[Token, ...]],
+        lookup: Lookup,
+    ) -> tuple[Parameter, ...]:
+        tokens = self.prepared.tokens
+        types = None
+        if instance is not None and instance.parameters is not None:
+            types = parameter_types([tokens[i] for i in instance.parameters])
+        declared = substituted([tokens[i] for i in function.parameters], bindings)
+        surroundings = Surroundings(self.prepared.span, lookup, self.aliases)
+        return read_parameters(declared, surroundings, types)
+
+    def _bindings(
+        self, function: Function, instance: Instantiation | None
+    ) -> dict[str, tuple[Token, ...]]:
+        if instance is None:
+            return {}
+        tokens = self.prepared.tokens
+        arguments = [tokens[i] for i in instance.arguments or ()]
+        return template_bindings(template_parameters(tokens, function), arguments)
+
+    def _lookup(self, bindings: Mapping[str, tuple[Token, ...]]) -> Lookup:
+        def find(name: str) -> Number | None:
+            argument = bindings.get(name)
+            if argument is None:
+                return self.constants.value_of(name)
+            others = {other: bound for other, bound in bindings.items() if other != name}
+            return evaluate(argument, self._lookup(others))
+
+        return find
+
+    def _check_head(self, function: Function, instance: Instantiation | None) -> None:
+        prepared = self.prepared
+        name_token = prepared.tokens[function.name_index]
+        stage = stage_of(prepared, function) or ("kernel" if instance else None)
+        if stage != "kernel":
+            raise MslError(f"`{function.name}` is a {stage} function: only compute kernels run here",
+                           prepared.span(name_token), hint="write `kernel void`")  # fmt: skip
+        if instance is None and function.template_names:
+            raise MslError(f"kernel `{function.name}` is a template: it has no instance to run",
+                           prepared.span(name_token),
+                           hint=f'instantiate it: template [[host_name("{function.name}_float")]] kernel void '
+                           f"{function.name}<float>(...);")  # fmt: skip
+        start = len(template_prefix(prepared.tokens, function))
+        head, _ = attributes_of([prepared.tokens[i] for i in function.head][start:])
+        result = [
+            t
+            for t in head
+            if t.kind is TokenKind.IDENTIFIER
+            and t.text not in (*_STAGES, "static", "inline", "METAL_FUNC")
+        ]
+        if "void" not in [t.text for t in result] or any(t.text == "*" for t in head):
+            token = result[-1] if result else name_token
+            raise MslError(f"kernel `{function.name}` must return void", prepared.span(token),
+                           hint="write results through a `device` pointer")  # fmt: skip
+
+    # --- what functions use ----------------------------------------------------------------------
+
+    def _instance_names(self, instance: Instantiation | None) -> set[str]:
+        """The names on which an instance depends besides its template."""
+        if instance is None:
+            return set()
+        parts = (
+            *(instance.arguments or ()),
+            *(instance.parameters or ()),
+            instance.qualified.stop - 1,
+        )
+        return {self.prepared.tokens[i].text for i in parts}
+
+    def _constant_names(self, index: int, reached: Iterable[int]) -> set[str]:
+        """The function constants, and what is computed from them, that the functions mention."""
+        if not self.constants.names:
+            return set()
+        names: set[str] = set()
+        for i in (index, *reached):
+            found = self._names_of_constants.get(i)
+            if found is None:
+                function, tokens = self.functions[i], self.prepared.tokens
+                where = (*function.parameters, *function.body)
+                found = self.constants.names.intersection(tokens[j].text for j in where)
+                self._names_of_constants[i] = found
+            names |= found
+        return names
+
+    def _construct_error(self, index: int) -> MslError | None:
+        if index not in self._construct_errors:
+            function = self.functions[index]
+            parts = (*function.head, *function.parameters, *function.body)
+            tokens = self.prepared.tokens
+            found = find_construct(t for i in parts if (t := tokens[i]).text not in self._own_names)
+            self._construct_errors[index] = (
+                None
+                if found is None
+                else MslError(found.message, self.prepared.span(found.token), hint=found.hint)
+            )
+        return self._construct_errors[index]
 
 
 def _names_hint(names: Iterable[str]) -> str:
-    listed = ", ".join(f"`{name}`" for name in names)
+    every = [f"`{name}`" for name in names]
+    listed = ", ".join(every[:8]) + (f" and {len(every) - 8} more" if len(every) > 8 else "")
     return f"it has {listed}" if listed else "mark a function with `kernel void name(...)`"
 
 
 @functools.lru_cache(maxsize=256)
 def read_library(source: str, file: str, options: CompileOptions) -> Library:
-    """The functions and kernels of a text. Raises MslError for a text that holds no kernel at all."""
-    prepared = prepare(source, file, options)
-    scanner = DeclarationScanner(prepared.tokens)
-    if scanner.unmatched is not None:
-        token = prepared.tokens[scanner.unmatched]
-        trouble = "never closed" if token.text in "([{" else "never opened"
-        raise MslError(f"this `{token.text}` is {trouble}", prepared.span(token))
-    functions = tuple(scanner.functions)
-    entries = tuple(
-        i for i, f in enumerate(functions) if stage_of(prepared, f) is not None and f.defined
-    )
-    kernels: dict[str, KernelModel] = {}
-    problems: dict[str, MslError] = {}
-    calls = _CallGraph(prepared, functions)
-    for index in entries:
-        function = functions[index]
-        try:
-            if function.name in kernels:
-                token = prepared.tokens[function.name_index]
-                raise MslError(f"kernel `{function.name}` is defined twice", prepared.span(token))
-            kernels[function.name] = _kernel_model(prepared, functions, index, calls)
-        except MslError as error:
-            problems[function.name] = error
-    return Library(prepared, functions, entries, kernels, problems)
+    """The functions and kernels of a text. Raises MslError for a text that cannot be read at all."""
+    return Library(prepare(source, file, options), options)
 
 
 def stage_of(prepared: PreparedText, function: Function) -> str | None:
@@ -107,120 +411,32 @@ def stage_of(prepared: PreparedText, function: Function) -> str | None:
     return None
 
 
-def _kernel_model(
-    prepared: PreparedText, functions: tuple[Function, ...], index: int, calls: _CallGraph
-) -> KernelModel:
-    function = functions[index]
-    head, attributes = attributes_of([prepared.tokens[i] for i in function.head])
-    name_token = prepared.tokens[function.name_index]
-    stage = stage_of(prepared, function)
-    if stage != "kernel":
-        raise MslError(f"`{function.name}` is a {stage} function: only compute kernels run here",
-                       prepared.span(name_token), hint="write `kernel void`")  # fmt: skip
-    for name, (token, _) in attributes.items():
-        construct = find_attribute_construct(name, token)
-        if construct is not None:
-            raise MslError(construct.message, prepared.span(construct.token), hint=construct.hint)
-    _check_result(prepared, function, head)
-    parameters = read_parameters([prepared.tokens[i] for i in function.parameters], prepared.span)
-    reached = calls.reached_from(index)
-    _check_function_constants(prepared, [functions[i] for i in (index, *reached)])
-    for reachable in (index, *sorted(reached)):
-        error = _construct_error(prepared, functions[reachable], functions)
-        if error is not None:
-            raise error
-    arguments = sorted(
-        (p.argument for p in parameters if p.argument is not None), key=lambda a: a.index
-    )
-    builtins = tuple(dict.fromkeys(p.builtin for p in parameters if p.builtin is not None))
-    limit = attributes.get("max_total_threads_per_threadgroup")
-    most = int(limit[1][0].text) if limit and limit[1] and limit[1][0].text.isdecimal() else None
-    signature = Signature(
-        function.name, tuple(arguments), builtins, most, span=prepared.span(name_token)
-    )
-    return KernelModel(function, parameters, signature, reached)
+def template_prefix(tokens: list[Token], function: Function) -> range:
+    """The tokens of the template list before a function; empty when there is none."""
+    index = function.start
+    if tokens[index].text != "template":
+        return range(index, index)
+    depth = 0
+    for index in range(function.start + 1, function.name_index):
+        depth += (tokens[index].text == "<") - (tokens[index].text == ">")
+        if depth == 0:
+            break
+    return range(function.start, index + 1)
 
 
-def _check_result(prepared: PreparedText, function: Function, head: list[Token]) -> None:
-    if function.template_names:
-        raise MslError(f"kernel `{function.name}` is a template: it has no instance to run",
-                       prepared.span(prepared.tokens[function.name_index]),
-                       hint="instantiated templates (`host_name`) come with the MSL engine")  # fmt: skip
-    result = [
-        t
-        for t in head
-        if t.kind is TokenKind.IDENTIFIER and t.text not in (*_STAGES, "static", "inline")
-    ]
-    if "void" not in [t.text for t in result] or any(t.text == "*" for t in head):
-        token = result[-1] if result else prepared.tokens[function.name_index]
-        raise MslError(f"kernel `{function.name}` must return void", prepared.span(token),
-                       hint="write results through a `device` pointer")  # fmt: skip
-
-
-def function_constants(prepared: PreparedText) -> dict[str, Token]:
-    """The variables declared with ``[[function_constant(n)]]``: name -> the attribute's token."""
-    tokens = prepared.tokens
-    return {
-        tokens[i - 3].text: tokens[i]
-        for i in range(3, len(tokens))
-        if tokens[i].text == "function_constant" and tokens[i - 1].text == tokens[i - 2].text == "["
-    }
-
-
-def _check_function_constants(prepared: PreparedText, functions: list[Function]) -> None:
-    constants = function_constants(prepared)
-    if not constants:
-        return
-    for function in functions:
-        for index in (*function.parameters, *function.body):
-            token = constants.get(prepared.tokens[index].text)
-            construct = find_attribute_construct("function_constant", token) if token else None
-            if construct is not None:
-                raise MslError(
-                    construct.message, prepared.span(construct.token), hint=construct.hint
-                )
-
-
-def _construct_error(
-    prepared: PreparedText, function: Function, functions: tuple[Function, ...]
-) -> MslError | None:
-    own_names = {f.name for f in functions}
-    parts = (*function.head, *function.parameters, *function.body)
-    found = find_construct(t for i in parts if (t := prepared.tokens[i]).text not in own_names)
-    return (
-        None
-        if found is None
-        else MslError(found.message, prepared.span(found.token), hint=found.hint)
-    )
-
-
-class _CallGraph:
-    """Which functions a function may reach: by the names it mentions, so never too few."""
-
-    def __init__(self, prepared: PreparedText, functions: tuple[Function, ...]) -> None:
-        by_name: dict[str, list[int]] = {}
-        for index, function in enumerate(functions):
-            by_name.setdefault(function.name, []).append(index)
-            for (
-                enclosing
-            ) in function.scope:  # naming a class reaches its constructors and operators
-                if function.name == enclosing or function.name.startswith("operator"):
-                    by_name.setdefault(enclosing, []).append(index)
-        self._mentioned = [
-            {i for t in self._tokens(prepared, f) for i in by_name.get(t.text, ())}
-            for f in functions
-        ]
-
-    @staticmethod
-    def _tokens(prepared: PreparedText, function: Function) -> Iterable[Token]:
-        return (prepared.tokens[i] for i in (*function.parameters, *function.body))
-
-    def reached_from(self, index: int) -> frozenset[int]:
-        reached: set[int] = set()
-        waiting = [index]
-        while waiting:
-            for following in self._mentioned[waiting.pop()]:
-                if following not in reached and following != index:
-                    reached.add(following)
-                    waiting.append(following)
-        return frozenset(reached)
+def _aliases(prepared: PreparedText, typedefs: Iterable[range]) -> dict[str, str]:
+    """``typedef half float16_t;`` and ``using real = float;`` as far as they name scalars and vectors."""
+    found: dict[str, str] = {}
+    for where in typedefs:
+        tokens = [prepared.tokens[i] for i in where]
+        texts = [token.text for token in tokens]
+        if texts[0] == "typedef":
+            name, type_ = texts[-2], tokens[1:-2]
+        elif texts[2:3] == ["="]:
+            name, type_ = texts[1], tokens[3:-1]
+        else:
+            continue
+        plain = plain_type(type_, found) if type_ else ""
+        if parse_value_type(plain) is not None:
+            found[name] = plain
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from metal_runtime.msl.address_spaces import ADDRESS_SPACES, merged_overloads
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.edits import EditedText, TextEditor
-from metal_runtime.msl.library import KernelModel, Library, function_constants
+from metal_runtime.msl.library import KernelModel, Library
 from metal_runtime.msl.literals import cpp_number
 from metal_runtime.msl.tokens import LineTable, TokenKind
 from metal_runtime.source import SourceSpan
@@ -144,13 +144,10 @@ def _edit_tokens(library: Library, editor: TextEditor, cut: set[int]) -> list[st
 
 def _function_constant_declarations(library: Library) -> set[int]:
     """The ``constant`` of each variable that gets its value later: no kernel compiled now reads it."""
-    tokens, names = library.prepared.tokens, function_constants(library.prepared)
+    tokens = library.prepared.tokens
     return {
-        max(j for j in range(i) if tokens[j].text == "constant")
-        for i, token in enumerate(tokens)
-        if token.text in names
-        and tokens[i + 1].text == "["
-        and tokens[i + 3].text == "function_constant"
+        next(i for i in declared.tokens if tokens[i].text == "constant")
+        for declared in library.constants.declared.values()
     }
 
 

@@ -51,6 +51,14 @@ class PreparedText:
             else None
         )
 
+    def tokens_of_line(self, line: int) -> list[Token]:
+        """The tokens that begin in line ``line``, counted from 1."""
+        start = self.lines.offset(line, 1)
+        first = bisect.bisect_left(self._starts, start)
+        return self.tokens[
+            first : bisect.bisect_right(self._starts, start + len(self.lines.lines[line - 1]))
+        ]
+
     def span(self, token: Token) -> SourceSpan:
         """The place of ``token`` in the user's file."""
         return self._places.span(self, token)
@@ -86,7 +94,7 @@ class _MarkedPlaces(_Places):
         table = self._table(line.file)
         start = table.offset(line.number, 1)
         text = table.line_text(line.number)
-        found = _same_token(tokenize(text), self._tokens_of_line(prepared, row), token)
+        found = _same_token(tokenize(text), prepared.tokens_of_line(row), token)
         if found is None:  # it came out of a macro: the whole line is its place
             return table.span(start + len(text) - len(text.lstrip()), start + len(text.rstrip()))
         return table.span(start + found.start, start + found.end)
@@ -100,27 +108,22 @@ class _MarkedPlaces(_Places):
             self._tables[file] = LineTable(text, file)
         return self._tables[file]
 
-    @staticmethod
-    def _tokens_of_line(prepared: PreparedText, row: int) -> list[Token]:
-        start = prepared.lines.offset(row, 1)
-        return [
-            t
-            for t in prepared.tokens
-            if start <= t.start <= start + len(prepared.lines.lines[row - 1])
-        ]
-
 
 def _same_token(user: list[Token], expanded: list[Token], wanted: Token) -> Token | None:
     """The user's token that became ``wanted``: macro use in between shifts the rest of the line."""
-    position = expanded.index(wanted)
     alike = [token for token in user if token.text == wanted.text]
-    before = sum(token.text == wanted.text for token in expanded[:position])
-    total = before + 1 + sum(token.text == wanted.text for token in expanded[position + 1 :])
+    if not alike:
+        return None
+    made = [token.start for token in expanded if token.text == wanted.text]
     # As many of this token on both sides: they correspond in order. Otherwise only a common beginning is sure.
-    if total == len(alike):
-        return alike[before]
-    common = [u.text for u in user[: position + 1]] == [e.text for e in expanded[: position + 1]]
-    return user[position] if common else None
+    if len(made) == len(alike):
+        return alike[made.index(wanted.start)]
+    for ours, theirs in zip(user, expanded, strict=False):
+        if ours.text != theirs.text:
+            return None
+        if theirs.start == wanted.start:
+            return ours
+    return None
 
 
 def needs_preprocessor(source: str) -> bool:

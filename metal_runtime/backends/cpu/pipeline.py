@@ -23,6 +23,7 @@ from metal_runtime.backends.cpu.native_runtime import (
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.protocol import Binding
 from metal_runtime.errors import InternalError, LaunchError
+from metal_runtime.msl.awaiting_execution import not_yet
 from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.msl_to_cpp import TranslationUnit, translate
 from metal_runtime.program import MslProgram, Signature
@@ -113,6 +114,9 @@ class CpuProgram:
     def pipeline(self, name: str) -> CpuPipeline:
         found = self._pipelines.get(name)
         if found is None:
+            refusal = not_yet(self._library, self._library.kernel(name))
+            if refusal is not None:
+                raise refusal
             unit = translate(self._library, name)
             native_runtime().install_fault_handlers()
             # Two threads may both compile it: the same object comes out, and one of them stays.
