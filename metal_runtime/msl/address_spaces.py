@@ -10,8 +10,8 @@ from metal_runtime.errors import MslError, Note
 from metal_runtime.msl.constant_expressions import split_at_commas
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.library import Library
-from metal_runtime.msl.parameters import type_text
 from metal_runtime.msl.tokens import Token
+from metal_runtime.msl.type_texts import type_text
 from metal_runtime.msl_types import parse_value_type
 
 ADDRESS_SPACES = frozenset(

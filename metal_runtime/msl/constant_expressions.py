@@ -33,6 +33,8 @@ _CASTS = frozenset(["static_cast", "reinterpret_cast"])
 
 def evaluate(tokens: Sequence[Token], lookup: Lookup) -> Number | None:
     """The value of a constant expression over numbers, names and C++'s operators; None when it is not known."""
+    if len(tokens) == 1 and tokens[0].text.isdecimal() and tokens[0].text[0] != "0":
+        return int(tokens[0].text)
     parser = _Parser(tokens, lookup)
     try:
         value = parser.conditional()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metal_runtime.errors import MslError
@@ -16,19 +16,18 @@ from metal_runtime.msl.function_constants import FunctionConstants
 from metal_runtime.msl.meetings import Meeting, find_meetings
 from metal_runtime.msl.parameters import (
     Attributes,
+    DeclaredParameter,
     Parameter,
     Surroundings,
     attributes_of,
-    plain_type,
+    declared_parameters,
     read_parameters,
-    type_text,
 )
 from metal_runtime.msl.preprocess import PreparedText, prepare
 from metal_runtime.msl.templates import (
     Instantiation,
-    parameter_types,
+    instance_parameters,
     read_instantiation,
-    substituted,
     template_bindings,
     template_parameters,
     text_of,
@@ -39,6 +38,7 @@ from metal_runtime.msl.threadgroup_memory import (
     total_bytes,
 )
 from metal_runtime.msl.tokens import Token, TokenKind
+from metal_runtime.msl.type_texts import TypeReader, plain_type, type_text
 from metal_runtime.msl_types import parse_value_type
 from metal_runtime.program import CompileOptions, FunctionConstant, Signature
 
@@ -113,6 +113,9 @@ class Library:
         self.aliases: Mapping[str, str] = _aliases(prepared, scanner.typedefs)
         """The text's own names of scalar and vector types."""
 
+        self._types = TypeReader(self.aliases)
+        self._declared: dict[range, tuple[DeclaredParameter, ...]] = {}
+        self._templates: dict[tuple[object, ...], int] = {}
         self._calls = CallGraph(prepared, self.functions)
         self._own_names = frozenset(f.name for f in self.functions)
         self._meetings: dict[int, tuple[Meeting, ...]] = {}
@@ -165,6 +168,7 @@ class Library:
     def _named_entries(self) -> tuple[dict[str, _Entry], set[str]]:
         tokens = self.prepared.tokens
         found: list[tuple[str, _Entry]] = []
+        idle: list[tuple[str, _Entry]] = []  # templates of which there is no instance
         for index in self.entries:
             function = self.functions[index]
             attributes = self._attributes(function)
@@ -173,19 +177,20 @@ class Library:
             if is_special or (function.template_names and self._has_instance(function)):
                 continue
             entry = _Entry(index, None, function.name_index)
-            found.append((host_name or function.name, entry))
+            entries = idle if function.template_names else found
+            entries.append((host_name or function.name, entry))
         for instance in self.instantiations:
             arguments = instance.arguments
             shown = type_text([tokens[i] for i in arguments]) if arguments else ""
             name = instance.host_name or f"{instance.name}<{shown}>"
             found.append((name, _Entry(None, instance, instance.qualified.stop - 1)))
-        entries: dict[str, _Entry] = {}
+        named: dict[str, _Entry] = {}
         twice = set()
-        for name, entry in sorted(found, key=lambda pair: pair[1].place):
-            if name in entries:
+        for name, entry in sorted(found or idle[:1], key=lambda pair: pair[1].place):
+            if name in named:
                 twice.add(name)
-            entries[name] = entry
-        return entries, twice
+            named[name] = entry
+        return named, twice
 
     def _has_instance(self, function: Function) -> bool:
         return any(instance.name == function.name for instance in self.instantiations)
@@ -231,22 +236,28 @@ class Library:
         return self._kernel_model(name, entry.function, None)
 
     def _template(self, instance: Instantiation) -> int:
-        """The definition that an instantiation speaks of: by name, scope and number of arguments."""
+        """The definition that an instantiation speaks of: by name, scope and number of parameters."""
         tokens = self.prepared.tokens
-        wanted = None
-        if instance.parameters is not None:
-            wanted = len(parameter_types([tokens[i] for i in instance.parameters]))
+        listed = instance.parameters
+        count = None if listed is None else len(self._declared_in(listed))
+        spaces = frozenset(tokens[i].text for i in instance.qualified)
+        key = (instance.name, instance.scope, spaces, count)
+        if key not in self._templates:
+            self._templates[key] = self._find_template(instance, spaces, count)
+        return self._templates[key]
+
+    def _find_template(
+        self, instance: Instantiation, spaces: frozenset[str], count: int | None
+    ) -> int:
         best: list[tuple[bool, bool, int]] = []
-        spaces = {tokens[i].text for i in instance.qualified if tokens[i].text != "::"}
         for index, function in enumerate(self.functions):
             if function.name != instance.name or not function.defined:
                 continue
-            count = len(parameter_types([tokens[i] for i in function.parameters]))
-            if wanted is None or count == wanted:
+            if count in (None, len(self._declared_in(function.parameters))):
                 in_scope = spaces.issuperset(function.scope) or function.scope == instance.scope
                 best.append((in_scope, bool(function.template_names), -index))
         if not best:
-            token = tokens[instance.qualified.stop - 1]
+            token = self.prepared.tokens[instance.qualified.stop - 1]
             raise MslError(f"there is no kernel template `{instance.name}` to instantiate",
                            self.prepared.span(token),
                            hint=f"define `template <typename T> kernel void {instance.name}(...)` first")  # fmt: skip
@@ -265,7 +276,9 @@ class Library:
             if error is not None:
                 raise error
         constants = self.constants.reached(self._constant_names(index, reached))
-        variables = threadgroup_variables(self.prepared.tokens, function.body, lookup, self.aliases)
+        variables = threadgroup_variables(
+            self.prepared.tokens, function.body, lookup, self._types, bindings
+        )
         limit = attributes.get("max_total_threads_per_threadgroup")
         most = evaluate(limit[1], lookup) if limit else None
         place = function.name_index if instance is None else instance.qualified.stop - 1
@@ -294,13 +307,18 @@ class Library:
         bindings: Mapping[str, tuple[Token, ...]],
         lookup: Lookup,
     ) -> tuple[Parameter, ...]:
-        tokens = self.prepared.tokens
-        types = None
-        if instance is not None and instance.parameters is not None:
-            types = parameter_types([tokens[i] for i in instance.parameters])
-        declared = substituted([tokens[i] for i in function.parameters], bindings)
-        surroundings = Surroundings(self.prepared.span, lookup, self.aliases)
-        return read_parameters(declared, surroundings, types)
+        declared: Sequence[DeclaredParameter] = self._declared_in(function.parameters)
+        if instance is not None:
+            listed = None if instance.parameters is None else self._declared_in(instance.parameters)
+            declared = instance_parameters(declared, bindings, listed)
+        return read_parameters(declared, Surroundings(self.prepared.span, self._types, lookup))
+
+    def _declared_in(self, where: range) -> tuple[DeclaredParameter, ...]:
+        found = self._declared.get(where)
+        if found is None:
+            found = declared_parameters([self.prepared.tokens[i] for i in where])
+            self._declared[where] = found
+        return found
 
     def _bindings(
         self, function: Function, instance: Instantiation | None

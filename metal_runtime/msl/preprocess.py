@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import os
 import re
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class _MarkedPlaces(_Places):
         super().__init__(source, file)
         self._lines = lines
         self._tables = {_USER_TEXT: self.user}
+        self._rows: dict[int, _Alignment] = {}
 
     def span(self, prepared: PreparedText, token: Token) -> SourceSpan:
         row, _ = prepared.lines.position(token.start)
@@ -94,7 +96,9 @@ class _MarkedPlaces(_Places):
         table = self._table(line.file)
         start = table.offset(line.number, 1)
         text = table.line_text(line.number)
-        found = _same_token(tokenize(text), prepared.tokens_of_line(row), token)
+        if row not in self._rows:
+            self._rows[row] = _Alignment(tokenize(text), prepared.tokens_of_line(row))
+        found = self._rows[row].same_token(token)
         if found is None:  # it came out of a macro: the whole line is its place
             return table.span(start + len(text) - len(text.lstrip()), start + len(text.rstrip()))
         return table.span(start + found.start, start + found.end)
@@ -109,21 +113,28 @@ class _MarkedPlaces(_Places):
         return self._tables[file]
 
 
-def _same_token(user: list[Token], expanded: list[Token], wanted: Token) -> Token | None:
-    """The user's token that became ``wanted``: macro use in between shifts the rest of the line."""
-    alike = [token for token in user if token.text == wanted.text]
-    if not alike:
-        return None
-    made = [token.start for token in expanded if token.text == wanted.text]
-    # As many of this token on both sides: they correspond in order. Otherwise only a common beginning is sure.
-    if len(made) == len(alike):
-        return alike[made.index(wanted.start)]
-    for ours, theirs in zip(user, expanded, strict=False):
-        if ours.text != theirs.text:
-            return None
-        if theirs.start == wanted.start:
-            return ours
-    return None
+class _Alignment:
+    """Which token of a user's line became which of the preprocessed line: macro use shifts the rest of a line."""
+
+    def __init__(self, user: list[Token], expanded: list[Token]) -> None:
+        self._user = user
+        texts = {token.text for token in user}
+        self._made: dict[str, list[int]] = {}
+        for token in expanded:
+            if token.text in texts:
+                self._made.setdefault(token.text, []).append(token.start)
+        pairs = zip(user, expanded, strict=False)
+        common = itertools.takewhile(lambda pair: pair[0].text == pair[1].text, pairs)
+        self._beginning = {theirs.start: ours for ours, theirs in common}
+
+    def same_token(self, wanted: Token) -> Token | None:
+        """The user's token that became ``wanted``; None when it came out of a macro, or may have."""
+        made = self._made.get(wanted.text, [])
+        alike = [token for token in self._user if token.text == wanted.text]
+        # As many of this token on both sides: they correspond in order. Otherwise only a common beginning is sure.
+        if made and len(made) == len(alike):
+            return alike[made.index(wanted.start)]
+        return self._beginning.get(wanted.start)
 
 
 def needs_preprocessor(source: str) -> bool:

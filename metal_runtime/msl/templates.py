@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from metal_runtime.msl.constant_expressions import split_at_commas
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.parameters import attributes_of
+from metal_runtime.msl.parameters import DeclaredParameter, attributes_of
 from metal_runtime.msl.tokens import Token, TokenKind
 
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
-_QUALIFIERS = frozenset(["const", "volatile", "restrict", "__restrict", "device", "constant", "threadgroup", "thread",
-                         "unsigned", "signed", "typename", "struct", "coherent"])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +157,27 @@ def substituted(tokens: Sequence[Token], bindings: Mapping[str, tuple[Token, ...
     return result
 
 
-def parameter_types(tokens: Sequence[Token]) -> list[list[Token]]:
-    """The types in a parameter list whose parameters may have names, and attributes, or not."""
-    return [_without_name(attributes_of(part)[0]) for part in split_at_commas(tokens)]
-
-
-def _without_name(plain: list[Token]) -> list[Token]:
-    if len(plain) < 2 or plain[-1].kind is not TokenKind.IDENTIFIER:
-        return plain
-    before = [t for t in plain[:-1] if t.text not in _QUALIFIERS]
-    has_type = bool(before) and before[-1].text != "::"
-    is_qualifier = plain[-1].text in _QUALIFIERS
-    return plain[:-1] if has_type and not is_qualifier else plain
+def instance_parameters(
+    declared: Sequence[DeclaredParameter],
+    bindings: Mapping[str, tuple[Token, ...]],
+    listed: Sequence[DeclaredParameter] | None,
+) -> list[DeclaredParameter]:
+    """A template's parameters as an instance has them: with ``listed`` types, or with the arguments put in."""
+    if listed is not None:
+        return [
+            DeclaredParameter(there.type_tokens, here.name_token, here.attributes)
+            for here, there in zip(declared, listed, strict=False)
+        ]
+    if not bindings:
+        return list(declared)
+    return [
+        DeclaredParameter(
+            substituted(parameter.type_tokens, bindings),
+            parameter.name_token,
+            {
+                name: (token, substituted(argument, bindings) if argument else argument)
+                for name, (token, argument) in parameter.attributes.items()
+            },
+        )
+        for parameter in declared
+    ]

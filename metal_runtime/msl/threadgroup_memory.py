@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from metal_runtime.msl.constant_expressions import Lookup, Number, evaluate, split_at_commas
-from metal_runtime.msl.parameters import itemsize_of, plain_type
+from metal_runtime.msl.templates import substituted
 from metal_runtime.msl.tokens import Token, TokenKind
+from metal_runtime.msl.type_texts import TypeReader, type_text
 
 _BEFORE = frozenset([";", "{", "}", ")", "const", "static", "alignas", ":"])
 
@@ -25,7 +26,11 @@ class ThreadgroupVariable:
 
 
 def threadgroup_variables(
-    tokens: Sequence[Token], body: range, lookup: Lookup, aliases: Mapping[str, str]
+    tokens: Sequence[Token],
+    body: range,
+    lookup: Lookup,
+    types: TypeReader,
+    bindings: Mapping[str, tuple[Token, ...]],
 ) -> tuple[ThreadgroupVariable, ...]:
     """The variables that ``body`` declares in threadgroup memory, pointers into it left out."""
     places = [i for i in body if tokens[i].text == "threadgroup" and tokens[i - 1].text in _BEFORE]
@@ -38,7 +43,7 @@ def threadgroup_variables(
         while end < body.stop and tokens[end].text not in (";", ")", "="):
             end += 1
         if end < body.stop and tokens[end].text == ";":
-            found += _declared(tokens, index, end, local, aliases)
+            found += _declared(tokens, index, end, local, types, bindings)
     return tuple(found)
 
 
@@ -53,7 +58,12 @@ def total_bytes(variables: Sequence[ThreadgroupVariable]) -> int | None:
 
 
 def _declared(
-    tokens: Sequence[Token], index: int, end: int, lookup: Lookup, aliases: Mapping[str, str]
+    tokens: Sequence[Token],
+    index: int,
+    end: int,
+    lookup: Lookup,
+    types: TypeReader,
+    bindings: Mapping[str, tuple[Token, ...]],
 ) -> list[ThreadgroupVariable]:
     parts = split_at_commas(tokens[index + 1 : end])
     bounds = (
@@ -63,10 +73,12 @@ def _declared(
     if first < 1 or any(t.text in ("*", "&", "(") for t in parts[0][:bounds]):
         return []
     words = [t for t in parts[0][:first] if t.text not in ("const", "static")]
-    itemsize = itemsize_of(plain_type(words, aliases))
-    type_text = " ".join(token.text for token in words)
+    words = substituted(words, bindings)
+    itemsize = types.itemsize(words)
     return [
-        ThreadgroupVariable(part[0].text, type_text, index, _size(part[1:], itemsize, lookup))
+        ThreadgroupVariable(
+            part[0].text, type_text(words), index, _size(part[1:], itemsize, lookup)
+        )
         for part in (parts[0][first:], *parts[1:])
     ]
 

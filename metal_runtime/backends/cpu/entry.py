@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from metal_runtime.msl.library import KernelModel
-from metal_runtime.msl.parameters import Parameter, Passing
+from metal_runtime.msl.parameters import Parameter
+from metal_runtime.msl.type_texts import Passing
 from metal_runtime.program import ArgumentKind
 
 NATIVE_DIR = Path(__file__).parent / "native"
