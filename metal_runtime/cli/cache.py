@@ -56,8 +56,10 @@ def list_entries(
 def clear() -> None:
     """Remove every compiled kernel from disk; the next launches compile them again."""
     from metal_runtime.backends.cpu import object_cache
+    from metal_runtime.msl.rules import report_store
     from metal_runtime.runtime import program_store
 
+    report_store.clear()
     program_store.clear()  # what Python functions became: of no use to count, and made anew in milliseconds
     removed = object_cache.clear()
     typer.echo(f"removed {_count(removed, 'file', 'files')} from {object_cache.directory()}")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from metal_runtime.cli import cache, demo, devices, emit, version
+from metal_runtime.cli import cache, check, demo, devices, emit, version
 from metal_runtime.cli.console import show_error
 from metal_runtime.errors import IrisError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("check")(check.check)
 app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
 app.command("emit")(emit.emit)

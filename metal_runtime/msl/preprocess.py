@@ -35,6 +35,11 @@ class PreparedText:
         self._starts = [token.start for token in self.tokens]
         self._places = places
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that were read besides the text itself."""
+        return self._places.files
+
     def token_at(self, offset: int) -> Token | None:
         """The token that covers ``offset``, or the next one after it."""
         index = bisect.bisect_right(self._starts, offset) - 1
@@ -68,8 +73,9 @@ class PreparedText:
 class _Places:
     """The map of a text that needed no preprocessor: the identity."""
 
-    def __init__(self, source: str, file: str) -> None:
+    def __init__(self, source: str, file: str, files: tuple[str, ...] = ()) -> None:
         self.user = LineTable(source, file)
+        self.files = files
 
     def span(self, prepared: PreparedText, token: Token) -> SourceSpan:
         return self.user.span(token.start, token.end)
@@ -84,8 +90,10 @@ class _Line:
 class _MarkedPlaces(_Places):
     """The map of a preprocessed text: by line markers to the line, by the order of tokens to the column."""
 
-    def __init__(self, source: str, file: str, lines: list[_Line]) -> None:
-        super().__init__(source, file)
+    def __init__(
+        self, source: str, file: str, lines: list[_Line], files: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(source, file, files)
         self._lines = lines
         self._tables = {_USER_TEXT: self.user}
         self._rows: dict[int, _Alignment] = {}
@@ -166,8 +174,8 @@ def prepare(source: str, file: str, options: CompileOptions) -> PreparedText:
     completed = clang.run("clang", *arguments, "-", text=source)
     if not completed.succeeded:
         raise _directive_error(completed.diagnostics, source, file)
-    text, lines = _without_markers(completed.output)
-    return PreparedText(text, _MarkedPlaces(source, file, lines))
+    text, lines, files = _without_markers(completed.output)
+    return PreparedText(text, _MarkedPlaces(source, file, lines, files))
 
 
 _STANDARD_INCLUDE_LINE = re.compile(
@@ -179,21 +187,25 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match[0])
 
 
-def _without_markers(output: str) -> tuple[str, list[_Line]]:
+def _without_markers(output: str) -> tuple[str, list[_Line], tuple[str, ...]]:
+    """The text, where each of its lines came from, and the files that were included."""
     kept: list[str] = []
     lines: list[_Line] = []
+    files: dict[str, None] = {}
     here = _Line(_USER_TEXT, 1)
     for text in output.split("\n"):
         marker = _LINE_MARKER.fullmatch(text)
         if marker:
             here = _Line(marker[2].replace("\\\\", "\\").replace('\\"', '"'), int(marker[1]))
+            if not here.file.startswith("<"):
+                files[here.file] = None
             continue
         # Pragmas survive preprocessing, and clang ignores those it does not know. But a macro in one has lost
         # its definition by now; the loop is as right without it.
         kept.append("" if _UNROLL_BY_NAME.match(text) else text)
         lines.append(here)
         here = _Line(here.file, here.number + 1)
-    return "\n".join(kept), lines
+    return "\n".join(kept), lines, tuple(files)
 
 
 _DIAGNOSTIC = re.compile(r"(.+?):(\d+):(\d+): (?:fatal )?error: (.*)")

@@ -1,0 +1,144 @@
+"""The door of the check: MSL text and a GPU family enter, every kernel and every finding leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from metal_runtime.errors import MslError, Note
+from metal_runtime.msl.declarations import Function
+from metal_runtime.msl.library import Library, read_library
+from metal_runtime.msl.limits import DEFAULT_FAMILY, Family
+from metal_runtime.msl.preprocess import PreparedText, prepare
+from metal_runtime.msl.rules.checked_text import CheckedText
+from metal_runtime.msl.rules.compiler import compiler_findings
+from metal_runtime.msl.rules.cpp_text import cpp_texts
+from metal_runtime.msl.rules.finding import Finding, Found, Severity
+from metal_runtime.msl.rules.table import RULES
+from metal_runtime.program import CompileOptions, Signature
+
+CHECK_VERSION = 1
+"""Part of every cache key: to be raised when rules change what they find."""
+
+_DEFAULTS = CompileOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found; ``accepted`` when Metal would take the text."""
+
+    file: str
+    family: Family
+    kernels: tuple[Signature, ...]
+    findings: tuple[Finding, ...]
+    files: tuple[str, ...] = ()
+    """The headers that were read besides the file, but for Metal's own."""
+
+    @property
+    def accepted(self) -> bool:
+        return not any(f.severity is Severity.ERROR for f in self.findings)
+
+
+Syntax = Callable[[CheckedText, Sequence[Function]], list[Finding]]
+"""The compiler: a text and the functions in it to leave out enter, its findings leave."""
+
+
+def syntax_check(flags: Sequence[str], prologue: str = "#include <metal_stdlib>\n") -> Syntax:
+    """The compiler's judgement with these flags, as ``check_text`` takes it."""
+    return lambda text, outside: compiler_findings(cpp_texts(text, outside), flags, prologue)
+
+
+def check_text(
+    source: str,
+    file: str = "<msl>",
+    options: CompileOptions = _DEFAULTS,
+    family: Family = DEFAULT_FAMILY,
+    *,
+    syntax: Syntax | None = None,
+    allowed: frozenset[str] = frozenset(),
+) -> Report:
+    """Checks a text by every rule but those ``allowed``, and by the compiler when ``syntax`` is given.
+
+    Never raises MslError: what is wrong is a finding.
+    """
+    try:
+        prepared = prepare(source, file, options)
+        library = read_library(source, file, options)
+    except MslError as error:
+        return Report(file, family, (), (_of_error("text", error),))
+    text = CheckedText(prepared, family)
+    findings = list(broken_rules(text, allowed))
+    lines = {
+        (f.span.file, f.span.line)
+        for f in findings
+        if f.span is not None and f.severity is Severity.ERROR
+    }
+    if syntax is not None:
+        outside = [f for i, f in enumerate(library.functions) if _is_outside(text, library, i)]
+        # What a rule has said of a line, it says better than the compiler.
+        findings += [
+            f
+            for f in syntax(text, outside)
+            if f.span is None or (f.span.file, f.span.line) not in lines
+        ]
+        lines |= {(f.span.file, f.span.line) for f in findings if f.span is not None}
+    findings += _problems(text, library, lines)
+    findings.sort(
+        key=lambda f: (f.span is None, f.span.line if f.span and f.span.file == file else 0)
+    )
+    signatures = tuple(kernel.signature for kernel in library.kernels.values())
+    return Report(file, family, signatures, tuple(findings), prepared.files)
+
+
+def _is_outside(text: CheckedText, library: Library, index: int) -> bool:
+    """Whether our headers have not what a function uses: textures, stages of graphics and the like."""
+    function = library.functions[index]
+    if text.stage(function) not in (None, "kernel"):
+        return True
+    return library.unsupported(index) and "double" not in text.texts[function.start : function.end]
+
+
+def _problems(
+    text: CheckedText, library: Library, lines: set[tuple[str, int]]
+) -> Iterator[Finding]:
+    """What keeps a kernel from being launched, where no rule has said so already."""
+    # Metal takes a template without instances; there is only nothing to launch.
+    templates = {
+        text.prepared.span(text.tokens[f.name_index]) for f in text.kernels if f.template_names
+    }
+    for problem in dict.fromkeys(library.problems.values()):
+        place = problem.span
+        if place in templates or (place is not None and (place.file, place.line) in lines):
+            continue
+        yield _of_error("kernel", problem)
+
+
+def broken_rules(text: CheckedText, allowed: frozenset[str] = frozenset()) -> Iterator[Finding]:
+    """The findings of the table's rules, each once."""
+    seen: set[tuple[str, int]] = set()
+    for rule in RULES:
+        if rule.name in allowed:
+            continue
+        for found in rule.find(text):
+            key = (rule.name, found.token.start)
+            if key not in seen:
+                seen.add(key)
+                yield _finding(text.prepared, rule.name, rule.severity, found)
+
+
+def first_error(
+    source: str, file: str = "<msl>", options: CompileOptions = _DEFAULTS
+) -> MslError | None:
+    """The first broken rule of a text as an exception, the compiler left aside: what to raise before a text runs."""
+    text = CheckedText(prepare(source, file, options))
+    errors = [f for f in broken_rules(text) if f.severity is Severity.ERROR]
+    return min(errors, key=lambda f: f.span.line if f.span else 0).error() if errors else None
+
+
+def _finding(prepared: PreparedText, rule: str, severity: Severity, found: Found) -> Finding:
+    notes = tuple(Note(words, prepared.span(token)) for words, token in found.related)
+    return Finding(rule, severity, found.message, prepared.span(found.token), found.hint, notes)
+
+
+def _of_error(rule: str, error: MslError) -> Finding:
+    return Finding(rule, Severity.ERROR, error.message, error.span, error.hint, error.notes)
