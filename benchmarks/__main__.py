@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import host_costs, machine, peers, report, residency, throughput
+from benchmarks import engine, host_costs, machine, peers, report, residency, throughput
 from benchmarks.goals import Figure
 from metal_runtime.settings import worker_threads
 
-PARTS = ("throughput", "host", "residency")
+PARTS = ("throughput", "host", "residency", "engine")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             show("Residency: a + b over 1,000,000 float32", residency.figures(options.rounds))
         if "host" in options.parts:
             show("Host costs", host_costs.figures(installed, status.update))
+        if "engine" in options.parts:
+            show("Threadgroups", engine.figures(options.rounds, status.update))
     if options.json:
         options.json.write_text(json.dumps(report.as_json(about, results, groups), indent=1) + "\n")
 
