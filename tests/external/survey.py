@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from typing import Any
 
 import metal_runtime
 from metal_runtime.errors import IrisError
+
+IRIS = "from metal_runtime.cli.main import main; main()"
 
 
 @dataclass
@@ -80,19 +81,19 @@ def examine(
 
 def check(path: Path, include_dirs: Sequence[Path]) -> tuple[bool, list[str]]:
     """What ``iris check`` says of the file: whether it exits with 0, and its findings in one line each."""
-    command = [sys.executable, "-m", "metal_runtime.cli.main", "check", str(path), "--json"]
+    command = [sys.executable, "-c", IRIS, "check", str(path), "--json"]
     for directory in include_dirs:
         command += ["-I", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         told = json.loads(done.stdout)
     except json.JSONDecodeError:
         text = (done.stderr or done.stdout).strip()
-        return done.returncode == 0, [text.splitlines()[-1]] if text else []
-    findings = told.get("findings", [])
-    return done.returncode == 0, [
-        f"{f.get('line', '?')}: {f.get('message', f)}" if isinstance(f, dict) else str(f)
-        for f in findings
+        return False, [text.splitlines()[-1] if text else "iris check says nothing"]
+    assert told["accepted"] == (done.returncode == 0), "the status is not what the report says"
+    return told["accepted"], [
+        f"{finding.get('file', '')}:{finding.get('line', '')}: {finding['message']}"
+        for finding in told["findings"]
     ]
 
 
