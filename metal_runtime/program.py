@@ -107,6 +107,12 @@ class CompileOptions:
     constants: tuple[tuple[str | int, bool | int | float], ...] = ()
     """Values of function constants, by name or by index."""
 
+    strategy: str | None = None
+    """How a CPU shall run threadgroups: ``loops``, ``regions`` or ``fibers``; None: the fastest that can."""
+
+    strategy: str | None = None
+    """How the CPU device runs threadgroups, ``loops``, ``regions`` or ``fibers``; None: the fastest that is right."""
+
 
 @dataclass(frozen=True, slots=True)
 class MslProgram:
@@ -123,6 +129,8 @@ class MslProgram:
     """What diagnostics call the text when it was written by hand."""
 
     line_spans: tuple[SourceSpan | None, ...] = field(default=(), compare=False, repr=False)
+    headers: str = ""
+    """A digest of the user's own headers that the text includes: two texts differ if their headers do."""
 
     def entry_point(self, name: str) -> Signature:
         """The signature of the kernel called ``name``; KeyError if there is none."""

@@ -64,6 +64,16 @@ class Allocator(Protocol):
 BufferBinding = tuple[Allocation, int]
 """An allocation and a byte offset into it."""
 
+class Unbound:
+    """What stands for the memory of a buffer index to which nothing is bound."""
+
+    nbytes = 0
+    address = 0
+
+
+UNBOUND: BufferBinding = (Unbound(), 0)
+"""Nothing is bound: a kernel that reads or writes there fails."""
+
 Binding = BufferBinding | bytes
 """What is bound to a buffer index: device memory, or the bytes of a value."""
 

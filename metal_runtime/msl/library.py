@@ -412,10 +412,14 @@ def _names_hint(names: Iterable[str]) -> str:
     return f"it has {listed}" if listed else "mark a function with `kernel void name(...)`"
 
 
-@functools.lru_cache(maxsize=256)
 def read_library(source: str, file: str, options: CompileOptions) -> Library:
     """The functions and kernels of a text. Raises MslError for a text that cannot be read at all."""
-    return Library(prepare(source, file, options), options)
+    return _library(prepare(source, file, options), options)
+
+
+@functools.lru_cache(maxsize=256)
+def _library(prepared: PreparedText, options: CompileOptions) -> Library:
+    return Library(prepared, options)
 
 
 def stage_of(prepared: PreparedText, function: Function) -> str | None:

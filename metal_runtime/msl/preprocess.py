@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import bisect
-import functools
 import itertools
 import os
 import re
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,10 @@ _UNROLL_BY_NAME = re.compile(r"\s*#\s*pragma\s+unroll\s*\(?\s*[A-Za-z_]")
 _USER_TEXT = "<stdin>"  # what clang calls the text it reads from its standard input
 
 
+Stamps = tuple[tuple[str, int, int], ...]
+"""Files with the time of their last change (ns) and their size (bytes)."""
+
+
 class PreparedText:
     """Text without directives, its tokens, and the place of every token in the user's own files."""
 
@@ -34,6 +39,8 @@ class PreparedText:
         self.lines = LineTable(text, "")
         self._starts = [token.start for token in self.tokens]
         self._places = places
+        self.headers = _stamps(self.files)
+        """The files that it includes, with the time and size that they had when they were read."""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -159,9 +166,41 @@ def needs_preprocessor(source: str) -> bool:
     return False
 
 
-@functools.lru_cache(maxsize=256)
 def prepare(source: str, file: str, options: CompileOptions) -> PreparedText:
-    """``source`` after preprocessing. Raises MslError at the user's line for a directive that fails."""
+    """``source`` after preprocessing, done once while the headers that it includes stay as they are.
+
+    Raises MslError at the user's line for a directive that fails.
+    """
+    key = (source, file, options.defines, options.include_dirs)
+    with _lock:
+        found = _prepared.get(key)
+    if found is None or found.headers != _stamps(found.files):
+        found = _prepare(source, file, options)
+        with _lock:
+            while len(_prepared) >= _KEPT:
+                del _prepared[next(iter(_prepared))]
+            _prepared[key] = found
+    return found
+
+
+_KEPT = 256
+_prepared: dict[tuple[object, ...], PreparedText] = {}
+_lock = threading.Lock()
+
+
+def _stamps(files: Iterable[str]) -> Stamps:
+    found = []
+    for path in files:
+        try:
+            status = os.stat(path)
+        except OSError:
+            found.append((path, 0, 0))
+        else:
+            found.append((path, status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+def _prepare(source: str, file: str, options: CompileOptions) -> PreparedText:
     if not needs_preprocessor(source) and not options.defines:
         return PreparedText(_STANDARD_INCLUDE_LINE.sub(_blank, source), _Places(source, file))
     arguments = ["-E", "-x", "c++", "-std=c++17", "-nostdinc", "-U__cplusplus", "-D__cplusplus=201703L",
