@@ -80,7 +80,7 @@ def _finding(text: CppText, group: list[Diagnostic]) -> Finding:
             raise InternalError(
                 f"metal_stdlib does not compile: {error.file}:{error.line}: {error.text}"
             )
-        error = replace(notes.pop(0), text=error.text)
+        error = replace(notes.pop(0), text=error.text, severity=error.severity)
     message = in_users_words(error.text)
     hint = next((m.expand(h) for p, h in _HINTS if (m := p.search(message))), None)
     shown = tuple(
