@@ -244,7 +244,7 @@ class ExpressionWriter:
         name = node.operation.name
         args = [self.exact(a) for a in node.args[:1]] + [self.value(a) for a in node.args[1:]]
         text = f"{name}({', '.join(args)})"
-        if node.type is DType.UINT64 and not node.operation.arity or name.endswith("ballot"):
+        if name.endswith(("ballot", "active_threads_mask")):  # a vote, whose bits are wanted
             text = f"{name[:4]}_vote::vote_t({text})"
             return _primary_text(text if name[:4] == "simd" else f"ulong({text})", node.type)
         return _primary_text(text, node.type)

@@ -11,8 +11,18 @@ from metal_runtime.errors import CompileError, DTypeError, UnsupportedPythonErro
 from metal_runtime.frontend.environment import MISSING, Environment, closest
 from metal_runtime.frontend.python_objects import scalar_type
 from metal_runtime.frontend.read_source import FunctionSource
+from metal_runtime.language.simdgroup_matrix import SimdgroupMatrix
 from metal_runtime.language.types import Value as LanguageType
-from metal_runtime.msl_types import VOID, AddressSpace, Pointer, Type, ValueType, Vector, parse_type
+from metal_runtime.msl_types import (
+    VOID,
+    AddressSpace,
+    Matrix,
+    Pointer,
+    Type,
+    ValueType,
+    Vector,
+    parse_type,
+)
 
 _INSTEAD = {
     "double": "Metal has no double; write `float`",
@@ -89,7 +99,7 @@ def _type_of_object(found: Any, node: ast.expr, source: FunctionSource) -> Type 
         return found
     if isinstance(found, str):
         return read_type(found, node, source)
-    if isinstance(found, type) and issubclass(found, LanguageType):
+    if isinstance(found, type) and issubclass(found, LanguageType | SimdgroupMatrix):
         return getattr(found, "msl_type", None)
     if isinstance(found, type):
         try:
@@ -102,8 +112,13 @@ def _type_of_object(found: Any, node: ast.expr, source: FunctionSource) -> Type 
     return None
 
 
+def variable_type(type_: Type, place: ast.AST, source: FunctionSource) -> ValueType | Matrix:
+    """The type, if a variable can have it."""
+    return type_ if isinstance(type_, Matrix) else value_type(type_, place, source, "a variable")
+
+
 def value_type(type_: Type, place: ast.AST, source: FunctionSource, what: str) -> ValueType:
-    """The type, if a variable or a result can have it."""
+    """The type, if a number can have it."""
     if isinstance(type_, ValueType):
         return type_
     hint = "use the buffer by its own name" if isinstance(type_, Pointer) else None
@@ -111,23 +126,24 @@ def value_type(type_: Type, place: ast.AST, source: FunctionSource, what: str) -
 
 
 def _parameter_type(
-    type_: Type, place: ast.AST, source: FunctionSource, name: str
+    type_: Type, place: ast.AST, source: FunctionSource, name: str, is_kernel: bool
 ) -> Pointer | ValueType:
     if isinstance(type_, ValueType):
         return type_
     if isinstance(type_, Pointer):
-        if type_.space in (AddressSpace.DEVICE, AddressSpace.CONSTANT):
+        if not is_kernel or type_.space in (AddressSpace.DEVICE, AddressSpace.CONSTANT):
             return type_
-        raise source.unsupported(
-            f"parameter `{name}` points to {type_.space.value} memory, which is not supported yet",
+        element = type_.element_text
+        raise source.error(
+            f"parameter `{name}` of a kernel cannot point to {type_.space.value} memory",
             place,
-            "it comes with the MSL engine; use device memory",
+            f"declare the memory in the kernel: `{name} = metal.{type_.space.value}_array(metal.{element}, 256)`",
         )
     raise source.error(f"parameter `{name}` cannot be `{type_}`", place)
 
 
 def parameter_types(
-    source: FunctionSource, param_types: Mapping[str, Any] | None = None
+    source: FunctionSource, param_types: Mapping[str, Any] | None = None, *, is_kernel: bool
 ) -> dict[str, Pointer | ValueType | None]:
     """The declared type of each parameter, in order; None where nothing declares it."""
     environment = Environment(source.function)
@@ -146,7 +162,7 @@ def parameter_types(
         else:
             found[name] = None
             continue
-        found[name] = _parameter_type(type_, place, source, name)
+        found[name] = _parameter_type(type_, place, source, name, is_kernel)
     return found
 
 

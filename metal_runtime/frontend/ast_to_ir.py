@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import KernelTypeError, Note
+from metal_runtime.frontend.arrays import array_space
 from metal_runtime.frontend.check_subset import is_text
 from metal_runtime.frontend.context import FunctionContext, Variable
 from metal_runtime.frontend.conversions import as_value, cast_text, implicit
@@ -21,26 +22,34 @@ from metal_runtime.frontend.places import Places
 from metal_runtime.frontend.python_objects import not_a_number
 from metal_runtime.frontend.ranges import lower_range
 from metal_runtime.frontend.read_source import written
+from metal_runtime.frontend.repeatable import is_matrix
 from metal_runtime.frontend.scope import Kind, Symbol
+from metal_runtime.frontend.together import statement_of
 from metal_runtime.frontend.unpacking import Binding, bindings, is_changed_by
 from metal_runtime.ir.nodes import (
     Assign,
+    Atomic,
+    AtomicOperation,
     Block,
     Break,
     Call,
     Constant,
     Continue,
     Evaluate,
+    Expr,
     For,
     If,
+    Load,
     Place,
     Read,
     Return,
     Stmt,
     While,
 )
-from metal_runtime.msl_types import VOID, Vector, type_name
+from metal_runtime.msl_types import VOID, Matrix, Vector, type_name
 from metal_runtime.source import SourceSpan
+
+Notes = tuple[Note, ...]
 
 
 class Statements:
@@ -96,6 +105,8 @@ class Statements:
     # --- assignments ---
 
     def _lower_Assign(self, node: ast.Assign) -> None:
+        if array_space(node.value, self.context.environment) is not None:
+            return  # arrays.py has found it
         operand = self.expressions.lower(node.value)
         if len(node.targets) > 1 and isinstance(operand, Value) and operand.expr.type != VOID:
             once = self.expressions.reuse(operand.expr, "shared")
@@ -136,10 +147,37 @@ class Statements:
     def assign(self, target: ast.expr, operand: Operand, node: ast.stmt) -> None:
         value = self._assignable(operand, target)
         place, what, notes = self.places.place(target)
+        if self._is_atomic(place):
+            self.emit(Evaluate(self._atomic_store(place, value, what, node)))
+            return
         if isinstance(target, ast.Name):
             self._refuse_second_type(self.context.scope.meaning[target], value, target)
-        converted = implicit(value, place.type, what, notes)
+        converted = self._converted(value, place, what, notes)
         self.emit(Assign(place, converted, span=self.source.span(node)))
+
+    def _converted(self, value: Numeric, place: Place, what: str, notes: Notes) -> Expr:
+        type_ = place.type
+        if not isinstance(type_, Matrix) and not is_matrix(value):
+            return implicit(value, type_, what, notes)
+        given = as_value(value)
+        if given.expr.type != type_:
+            raise KernelTypeError(
+                f"this is `{type_name(given.expr.type)}`, but {what} is `{type_name(type_)}`",
+                given.span,
+                hint="use another variable: matrices are not converted",
+                notes=notes,
+            )
+        return given.expr
+
+    def _is_atomic(self, place: Place) -> bool:
+        return isinstance(place, Load) and self.expressions.pointer(place).atomic
+
+    def _atomic_store(self, place: Place, value: Numeric, what: str, node: ast.stmt) -> Atomic:
+        assert isinstance(place, Load)
+        assert isinstance(place.type, DType)
+        operand = implicit(value, place.type, what)
+        span = self.source.span(node)
+        return Atomic(AtomicOperation.STORE, place, (operand,), VOID, span=span)
 
     def _assignable(self, operand: Operand, target: ast.expr) -> Numeric:
         span = self.source.span(target)
@@ -165,17 +203,21 @@ class Statements:
             return
         here, other = type_name(value.type), type_name(variable.type)
         text = written(value.span)
+        hint = f"write `{symbol.name} = {cast_text(variable.type, text)}`, "
+        hint += f'or declare it before: `{symbol.name}: "{here}"`'
+        if isinstance(variable.type, Matrix) or is_matrix(value):
+            hint = "use another name"
         raise KernelTypeError(
             f"`{symbol.name}` would be `{here}` here, but it is `{other}`",
             self.source.span(target),
-            hint=f"a variable has one type: write `{symbol.name} = {cast_text(variable.type, text)}`, "
-            f'or declare it before: `{symbol.name}: "{here}"`',
+            hint=f"a variable has one type: {hint}",
             notes=(Note(f"`{symbol.name}` is `{other}` because of this", variable.span),),
         )
 
     def _lower_AugAssign(self, node: ast.AugAssign) -> None:
         span = self.source.span(node)
         place, what, notes = self.places.place(node.target, once=True)
+        self._refuse_augmented(node, place)
         left = Value(place, self.source.span(node.target))
         if isinstance(node.target, ast.Name):
             symbol = self.context.scope.meaning[node.target]
@@ -183,10 +225,25 @@ class Statements:
         right = self.expressions.number(node.value)
         whole = binary(node.op, left, right, span, self.expressions.reuse)
         try:
-            converted = implicit(whole, place.type, what, notes)
+            converted = self._converted(whole, place, what, notes)
         except KernelTypeError as error:
             raise self._augmented_error(node, place, error) from None
         self.emit(Assign(place, converted, span=span))
+
+    def _refuse_augmented(self, node: ast.AugAssign, place: Place) -> None:
+        """Matrices have no operators, and of atomics another thread's change would be lost."""
+        if isinstance(place.type, Matrix):
+            raise not_a_number(Value(place, self.source.span(node.target)), self.source.span(node))
+        if self._is_atomic(place):
+            name = {ast.Add: "add", ast.Sub: "sub", ast.BitAnd: "and", ast.BitOr: "or"}
+            name[ast.BitXor] = "xor"
+            text = self.source.text(node.target)
+            function = f"metal.atomic_fetch_{name.get(type(node.op), 'add')}"
+            raise self.source.error(
+                f"`{text}` is atomic: reading and then writing it loses what other threads add between",
+                node,
+                f"write `{function}({text}, {self.source.text(node.value)})`",
+            )
 
     def _augmented_error(
         self, node: ast.AugAssign, place: Place, error: KernelTypeError
@@ -233,7 +290,7 @@ class Statements:
         else:
             place = self._loop_place(target)
             turn = Value(Read(name, bounds.type, span=place.span), self.source.span(target))
-            value = implicit(turn, place.type, f"variable `{target.id}`")
+            value = self._converted(turn, place, f"variable `{target.id}`", ())
             first.append(Assign(place, value, span=place.span))
         self.loops += 1
         body = (*first, *self.block(node.body))
@@ -243,7 +300,7 @@ class Statements:
 
     def _loop_place(self, target: ast.Name) -> Place:
         place, _, _ = self.places.place(target)
-        if isinstance(place.type, Vector) or not place.type.is_integer:
+        if not isinstance(place.type, DType) or not place.type.is_integer:
             variable = self.context.variable(self.context.scope.meaning[target])
             raise self.source.error(
                 f"`{target.id}` counts a range, but it is `{type_name(place.type)}`",
@@ -303,14 +360,19 @@ class Statements:
                 f"a function has one result type: write `return {cast_text(self.result.type, written(value.span))}`",
                 notes,
             )
+        assert not isinstance(self.result.type, Matrix)  # no result can be one
         converted = implicit(value, self.result.type, "the function's result", notes)
         self.emit(Return(converted, span=span))
 
     def _lower_Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Call):
             return  # `...`: check_subset.py lets nothing else pass
+        statement = statement_of(self.expressions, node.value)
+        if statement is not None:
+            self.emit(statement)
+            return
         operand = self.expressions.lower(node.value)
-        if isinstance(operand, Value) and isinstance(operand.expr, Call):
+        if isinstance(operand, Value) and isinstance(operand.expr, Call | Atomic):
             self.emit(Evaluate(operand.expr, span=self.source.span(node)))
             return
         raise self.source.unsupported(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import types
+from dataclasses import replace
 from typing import Any
 
 from metal_runtime.errors import DTypeError, KernelTypeError
@@ -20,6 +21,7 @@ from metal_runtime.frontend.operands import (
     from_python,
 )
 from metal_runtime.frontend.python_objects import not_a_number, scalar_type
+from metal_runtime.frontend.together import TOGETHER
 from metal_runtime.ir.nodes import Address, Call, Expr
 from metal_runtime.msl_types import Pointer, type_name
 from metal_runtime.source import SourceSpan
@@ -48,7 +50,7 @@ def lower_call(lowerer: Lowerer, node: ast.Call) -> Operand:
 
 def _intrinsic(callee: Any) -> Intrinsic | None:
     try:
-        found = INTRINSICS.get(callee)
+        found = INTRINSICS.get(callee) or TOGETHER.get(callee)
     except TypeError:  # unhashable, so none of ours
         return None
     if found is not None:
@@ -147,7 +149,7 @@ def _pass(type_: Pointer | Any, argument: Argument, what: str) -> Expr | Address
                 argument.span,
                 hint=f"pass an element: `{argument.text}[i]`",
             )
-        if (given.space, given.element) != (type_.space, type_.element):
+        if replace(given, const=False) != replace(type_, const=False):
             raise KernelTypeError(
                 f"`{argument.text}` is `{given}`, but {what} is `{type_}`", argument.span
             )
@@ -155,7 +157,7 @@ def _pass(type_: Pointer | Any, argument: Argument, what: str) -> Expr | Address
             raise KernelTypeError(
                 f"`{argument.text}` is `{given}`, but {what} may be written to",
                 argument.span,
-                hint=f"declare the parameter as `{Pointer(type_.space, type_.element, True)}`",
+                hint=f"declare the parameter as `{replace(type_, const=True)}`",
             )
         return Address(argument.name, given, span=argument.span)
     if isinstance(type_, Pointer):

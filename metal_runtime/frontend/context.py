@@ -14,8 +14,8 @@ from metal_runtime.frontend.names import Namer
 from metal_runtime.frontend.operands import Buffer, Numeric, Operand
 from metal_runtime.frontend.read_source import FunctionSource
 from metal_runtime.frontend.scope import Kind, Scope, Symbol
-from metal_runtime.ir.nodes import Expr, Function, Param
-from metal_runtime.msl_types import Pointer, ValueType
+from metal_runtime.ir.nodes import Array, Expr, Function, Load, Param
+from metal_runtime.msl_types import Matrix, Pointer, ValueType
 from metal_runtime.source import SourceSpan
 
 
@@ -27,7 +27,7 @@ class UnknownTypeError(KernelTypeError):
 class Variable:
     """The type of a variable, and the place that decided it."""
 
-    type: ValueType
+    type: ValueType | Matrix
     span: SourceSpan
     weak: bool = False
     """Made of integer literals alone: it still takes the type of what it is assigned to."""
@@ -39,7 +39,7 @@ class Variable:
 class LocalVariable:
     """A variable of the IR, to be declared where declarations.py finds its place."""
 
-    type: ValueType
+    type: ValueType | Matrix
     text: str
     """Its name in Python."""
 
@@ -71,6 +71,7 @@ class Lowerer(Protocol):
 
     def lower(self, node: ast.expr) -> Operand: ...
     def number(self, node: ast.expr) -> Numeric: ...
+    def element(self, node: ast.expr) -> tuple[Buffer, Load] | None: ...
     def numbers(self, nodes: Sequence[ast.expr]) -> list[Numeric]: ...
     def condition(self, node: ast.expr) -> Expr: ...
     def select(self, node: ast.expr, test: Expr, then: ast.expr, orelse: ast.expr) -> Operand: ...
@@ -92,6 +93,9 @@ class FunctionContext:
     called: dict[str, Function] = field(default_factory=dict)
     """The functions that it calls, by their names in the IR."""
 
+    arrays: Mapping[Symbol, Array] = field(default_factory=dict)
+    """The arrays of the function; their names in the IR stand in ``ir_names``."""
+
     ir_names: dict[Symbol, str] = field(default_factory=dict)
     params: tuple[Param, ...] = ()
     _loop_names: dict[tuple[str, ValueType], list[str]] = field(default_factory=dict)
@@ -106,6 +110,8 @@ class FunctionContext:
             if symbol.kind is not Kind.LOCAL:
                 self.ir_names[symbol] = name
         self.params = tuple(params)
+        for symbol in self.scope.arrays.values():
+            self.ir_names[symbol] = self.names.fresh(symbol.name)
 
     def variable(self, symbol: Symbol) -> Variable:
         """The type of a symbol. Raises UnknownTypeError if nothing has given it one."""
@@ -133,7 +139,7 @@ class FunctionContext:
         self.ir_names[symbol] = name
         return name
 
-    def temporary(self, wanted: str, type_: ValueType, span: SourceSpan) -> str:
+    def temporary(self, wanted: str, type_: ValueType | Matrix, span: SourceSpan) -> str:
         """A new variable of the IR that the user did not write."""
         name = self.names.fresh(wanted)
         self.locals[name] = LocalVariable(type_, wanted, span)

@@ -12,7 +12,7 @@ from metal_runtime.errors import KernelTypeError, Note
 from metal_runtime.frontend.operands import IntLiteral, Numeric, Value, rounded
 from metal_runtime.frontend.read_source import written
 from metal_runtime.ir.nodes import Cast, Constant, Construct, Expr
-from metal_runtime.msl_types import ValueType, Vector, element_of, type_name
+from metal_runtime.msl_types import Matrix, ValueType, Vector, element_of, type_name
 from metal_runtime.source import SourceSpan
 
 _INTEGER_RANKS = {
@@ -181,7 +181,7 @@ def _width_hint(operand: Value, width: int, target: Vector) -> str:
     return f"add components: `metal.{target}({text}, {', '.join(['0'] * (target.width - width))})`"
 
 
-def cast_text(target: ValueType, text: str) -> str:
+def cast_text(target: ValueType | Matrix, text: str) -> str:
     """How a user writes a conversion."""
     name = type_name(target)
     return f"{name}({text})" if name in ("int", "float", "bool") else f"metal.{name}({text})"

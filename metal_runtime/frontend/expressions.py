@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import KernelTypeError
-from metal_runtime.frontend import calls, operations, vectors
+from metal_runtime.frontend import calls, elements, operations, vectors
 from metal_runtime.frontend.context import FunctionContext
 from metal_runtime.frontend.conversions import unify
 from metal_runtime.frontend.operands import (
@@ -22,6 +22,7 @@ from metal_runtime.frontend.operands import (
     IntLiteral,
     Numeric,
     Operand,
+    Row,
     TupleOperand,
     Value,
     float_literal,
@@ -33,13 +34,16 @@ from metal_runtime.frontend.python_objects import (
     outside_operand,
     resolve_object,
 )
+from metal_runtime.frontend.repeatable import (
+    has_atomics,
+    is_matrix,
+    is_repeatable,
+    is_simple,
+)
 from metal_runtime.frontend.scope import Kind
 from metal_runtime.ir.nodes import (
     Assign,
-    Builtin,
     Call,
-    Cast,
-    Component,
     Constant,
     Expr,
     If,
@@ -47,10 +51,9 @@ from metal_runtime.ir.nodes import (
     Read,
     Select,
     Stmt,
-    Swizzle,
 )
 from metal_runtime.ir.walk import walk
-from metal_runtime.msl_types import VOID, Vector
+from metal_runtime.msl_types import VOID, Pointer, Vector
 from metal_runtime.source import SourceSpan
 
 Anything = TypeVar("Anything", bound=Operand)
@@ -85,7 +88,7 @@ class Expressions:
             raise self._context.source.error(
                 f"`{self._context.source.text(node)}` gives no value", node, "let the function return one"
             )  # fmt: skip
-        if not isinstance(operand, Value | IntLiteral):
+        if not isinstance(operand, Value | IntLiteral) or is_matrix(operand):
             raise not_a_number(operand, self.span(node))
         return operand
 
@@ -102,6 +105,11 @@ class Expressions:
             operand = lower(node)
             if any(isinstance(n, Call) for s in self.prelude[start:] for n in walk(s)):
                 found = self._evaluated_before(start, found)
+            elif isinstance(operand, Value) and has_atomics(operand.expr):
+                # C++ leaves the order of operands open.
+                found = self._evaluated_before(start, found)
+            elif any(isinstance(o, Value) and has_atomics(o.expr) for o in found):
+                found = self._evaluated_before(start, found)
             found.append(operand)
         return found
 
@@ -110,7 +118,7 @@ class Expressions:
         later, self.prelude[position:] = self.prelude[position:], []
         result: list[Anything] = []
         for operand in operands:
-            if isinstance(operand, Value) and not _is_repeatable(operand.expr):
+            if isinstance(operand, Value) and not is_repeatable(operand.expr):
                 kept = self._temporary(operand.expr, "before")
                 result.append(dataclasses.replace(operand, expr=kept))
             else:
@@ -136,7 +144,7 @@ class Expressions:
 
     def reuse(self, expr: Expr, name: str) -> Expr:
         """An expression that may be written twice but is evaluated once."""
-        if _is_simple(expr) or (self._conditional and _is_repeatable(expr)):
+        if is_simple(expr) or (self._conditional and is_repeatable(expr)):
             return expr
         return self._temporary(expr, name)
 
@@ -162,6 +170,10 @@ class Expressions:
         span = self.span(node)
         if symbol is None:
             return outside_operand(self.python_object(node), node.id, span)
+        if symbol.kind is Kind.ARRAY:
+            array = self._context.arrays[symbol]
+            name = self._context.ir_names[symbol]
+            return Buffer(name, symbol.name, array.pointer, span, symbol.span, array.shape[0])
         if symbol.kind is Kind.BUFFER:
             name = self._context.ir_names[symbol]
             assert symbol.parameter is not None
@@ -194,6 +206,10 @@ class Expressions:
     def _lower_Subscript(self, node: ast.Subscript) -> Operand:
         base = self.lower(node.value)
         span = self.span(node)
+        if isinstance(base, Buffer | Row):
+            found = self._subscripted(base, node)
+            buffer = base if isinstance(base, Buffer) else base.buffer
+            return found if isinstance(found, Row) else elements.loaded(found, buffer, span)
         if isinstance(node.slice, ast.Tuple):
             raise self._context.source.unsupported(
                 "an index is one number",
@@ -202,19 +218,34 @@ class Expressions:
             )
         if isinstance(base, TupleOperand):
             return self._tuple_item(base, node)
-        if isinstance(base, Buffer):
-            index = self.number(node.slice)
-            if isinstance(index, IntLiteral) and index.value < 0:
-                raise KernelTypeError(
-                    f"index {index.value} lies before the buffer `{base.text}`",
-                    index.span,
-                    hint="count from the start: a kernel does not know a buffer's length",
-                )
-            load = Load(base.name, vectors.integer_index(index), base.pointer.element, span=span)
-            return Value(load, span)
         if not isinstance(base, Value):
             raise not_a_number(base, self.span(node.value), indexed=True)
         return vectors.component(base, self.number(node.slice), span)
+
+    def _subscripted(self, base: Buffer | Row, node: ast.Subscript) -> Load | Row:
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return elements.subscripted(base, node, self.numbers(parts), self._context.source)
+
+    def element(self, node: ast.expr) -> tuple[Buffer, Load] | None:
+        """The element of memory that ``x[i]`` or ``tile[y, x]`` names; of ``x`` alone the first one."""
+        base = self.lower(node.value if isinstance(node, ast.Subscript) else node)
+        if not isinstance(base, Buffer | Row):
+            return None
+        if not isinstance(node, ast.Subscript):
+            return (base, elements.first_element(base)) if isinstance(base, Buffer) else None
+        found = self._subscripted(base, node)
+        if isinstance(found, Row):
+            raise not_a_number(found, self.span(node))
+        return base if isinstance(base, Buffer) else base.buffer, found
+
+    def pointer(self, load: Load) -> Pointer:
+        """The type of the pointer or array that an element is reached by."""
+        names = self._context.ir_names
+        for symbol, array in self._context.arrays.items():
+            if names[symbol] == load.pointer:
+                return array.pointer
+        types = {p.name: p.type for p in self._context.params}
+        return types[load.pointer]  # type: ignore[return-value]
 
     def _tuple_item(self, base: TupleOperand, node: ast.Subscript) -> Operand:
         index = self.number(node.slice)
@@ -244,7 +275,7 @@ class Expressions:
         span = self.span(node)
         if isinstance(node.op, ast.Not):
             operand = self.number(node.operand)
-            if isinstance(operand, Value) and operand.type == Vector(DType.BOOL, _width(operand)):
+            if isinstance(operand, Value) and _is_vector_of_bool(operand):
                 return Value(operations.apply("logical_not", [operand.expr], span), span)
             arg = operations.require_bool(operand, "not")
             return Value(operations.apply("logical_not", [arg], span), span)
@@ -362,17 +393,5 @@ class Expressions:
             self._conditional -= 1
 
 
-def _width(operand: Value) -> int:
-    return operand.type.width if isinstance(operand.type, Vector) else 2
-
-
-def _is_simple(expr: Expr) -> bool:
-    """Whether writing an expression twice costs nothing."""
-    if isinstance(expr, Swizzle | Cast):
-        return _is_simple(expr.value)
-    return isinstance(expr, Constant | Read | Builtin)
-
-
-def _is_repeatable(expr: Expr) -> bool:
-    """Whether evaluating an expression twice, or later, gives the same: it reads no memory, calls nothing."""
-    return not any(isinstance(n, Load | Call | Component) for n in walk(expr))
+def _is_vector_of_bool(operand: Value) -> bool:
+    return isinstance(operand.type, Vector) and operand.type.element is DType.BOOL

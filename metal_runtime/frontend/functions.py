@@ -8,10 +8,11 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from metal_runtime.errors import CompileError, KernelTypeError, Note
-from metal_runtime.frontend.annotations import annotated, parameter_types, value_type
+from metal_runtime.frontend.annotations import annotated, parameter_types, value_type, variable_type
+from metal_runtime.frontend.arrays import array_names, evaluate_arrays, find_arrays
 from metal_runtime.frontend.ast_to_ir import Statements
 from metal_runtime.frontend.check_subset import check_subset
 from metal_runtime.frontend.context import Argument, FunctionContext, Variable
@@ -24,7 +25,7 @@ from metal_runtime.frontend.names import Namer
 from metal_runtime.frontend.operands import Buffer
 from metal_runtime.frontend.read_source import FunctionSource, read_source
 from metal_runtime.frontend.scope import Kind, Scope, Symbol, resolve
-from metal_runtime.ir.nodes import Block, Function, Param
+from metal_runtime.ir.nodes import Array, Block, Function, Param
 from metal_runtime.ir.verify import returns
 from metal_runtime.msl_types import VOID, Pointer, Type, ValueType, type_name
 from metal_runtime.source import SourceSpan
@@ -41,6 +42,7 @@ class Translated:
     params: tuple[Param, ...]
     result: Type
     body: Block
+    arrays: tuple[Array, ...]
     called: Mapping[str, Function]
 
 
@@ -80,7 +82,7 @@ class Translator:
         self, function: types.FunctionType, arguments: Mapping[str, Argument]
     ) -> Function:
         source = read_source(function)
-        declared = parameter_types(source)
+        declared = parameter_types(source, is_kernel=False)
         given = {name: declared[name] or _type_of(arguments[name]) for name in declared}
         key = (function, tuple(given.values()))
         if key not in self._known:
@@ -100,13 +102,16 @@ class Translator:
             self._open.pop()
         name = f"{source.node.name}#{len(self.functions)}"
         self.functions[name] = translated
-        return Function(name, translated.params, translated.result, translated.body)
+        return Function(
+            name, translated.params, translated.result, translated.body, translated.arrays
+        )
 
     def translate(self, source: FunctionSource, given: Types, *, is_kernel: bool) -> Translated:
         """One function whose parameters have these types."""
         check_subset(source, is_kernel=is_kernel)
         environment = Environment(source.function)
-        scope = resolve(source, given)
+        found = find_arrays(source, environment, is_kernel=is_kernel)
+        scope = resolve(source, given, array_names(found))
         result = Symbol("result", Kind.LOCAL, source.span(source.node))
         declared = _declared_variables(source, scope, environment)
         returned = source.node.returns
@@ -117,8 +122,12 @@ class Translator:
                 declared[result] = Variable(type_, source.span(returned), declared=True)
 
         def context(variables: Mapping[Symbol, Variable]) -> FunctionContext:
-            return FunctionContext(source, environment, scope, variables, self, Namer())
+            return FunctionContext(
+                source, environment, scope, variables, self, Namer(), arrays=arrays
+            )
 
+        arrays: Mapping[Symbol, Array] = {}
+        arrays = evaluate_arrays(found, Expressions(context({})))
         variables = infer_types(
             source.node.body, scope, declared, result, lambda v: Expressions(context(v))
         )
@@ -129,9 +138,9 @@ class Translator:
         if result in variables:
             type_of_result = variables[result].type
             _require_return(source, block, variables[result])
-        return Translated(
-            source, final.params, type_of_result, declare_variables(block, final.locals), final.called
-        )  # fmt: skip
+        body = declare_variables(block, final.locals)
+        named = tuple(replace(a, name=final.ir_names[symbol]) for symbol, a in arrays.items())
+        return Translated(source, final.params, type_of_result, body, named, final.called)
 
 
 def _type_of(argument: Argument) -> Pointer | ValueType:
@@ -159,7 +168,7 @@ def _declared_variables(
         symbol = scope.meaning[node.target]
         span = source.span(node.annotation)
         type_ = annotated(node.annotation, source, environment)
-        type_ = value_type(type_, node.annotation, source, "a variable")
+        type_ = variable_type(type_, node.annotation, source)
         if symbol.parameter is not None:
             raise source.error(
                 f"`{symbol.name}` is a parameter, whose type is declared with the function",

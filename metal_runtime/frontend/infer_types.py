@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 
+from metal_runtime.dtype import DType
 from metal_runtime.errors import CompileError
 from metal_runtime.frontend import vectors
 from metal_runtime.frontend.context import Variable
@@ -24,7 +25,7 @@ from metal_runtime.frontend.operations import binary
 from metal_runtime.frontend.ranges import lower_range
 from metal_runtime.frontend.scope import Scope, Symbol
 from metal_runtime.ir.nodes import Constant
-from metal_runtime.msl_types import ValueType, Vector
+from metal_runtime.msl_types import Matrix, ValueType, Vector
 from metal_runtime.source import SourceSpan
 
 
@@ -41,7 +42,7 @@ class Rank(enum.IntEnum):
 class Contribution:
     """What one assignment says of its variable."""
 
-    type: ValueType
+    type: ValueType | Matrix
     rank: Rank
     span: SourceSpan
 
@@ -89,9 +90,9 @@ def _decide(contributions: Sequence[Contribution]) -> Variable:
     return Variable(type_, first.span, weak=rank is Rank.INT_LITERAL)
 
 
-def _wider(a: ValueType, b: ValueType) -> ValueType:
-    if isinstance(a, Vector) or isinstance(b, Vector):
-        return a if isinstance(a, Vector) else b
+def _wider(a: ValueType | Matrix, b: ValueType | Matrix) -> ValueType | Matrix:
+    if not isinstance(a, DType) or not isinstance(b, DType):
+        return b if isinstance(a, DType) else a
     return common_scalar(a, b) or a
 
 
@@ -138,9 +139,9 @@ class _Round:
             self.contribute(self.scope.meaning[target], as_value(operand))
 
     def contribute(self, symbol: Symbol, value: Value) -> None:
-        if not isinstance(value.type, ValueType):
+        if not isinstance(value.expr.type, ValueType | Matrix):
             return  # the call of a function without a result
-        contribution = Contribution(value.type, rank_of(value), value.span)
+        contribution = Contribution(value.expr.type, rank_of(value), value.span)
         self.contributions.setdefault(symbol, []).append(contribution)
 
     def augment(self, target: ast.Name, op: ast.operator, value: ast.expr) -> None:
@@ -165,6 +166,6 @@ class _Round:
         self.contributions.setdefault(symbol, []).append(contribution)
 
 
-def is_definite(value: Value, type_: ValueType) -> bool:
+def is_definite(value: Value, type_: ValueType | Matrix) -> bool:
     """Whether a value's own type stands against another type of the variable that it is assigned to."""
     return rank_of(value) is Rank.DEFINITE and value.type != type_

@@ -33,6 +33,7 @@ from metal_runtime.ir.builtins import BUILTINS
 from metal_runtime.ir.nodes import Builtin, Cast
 from metal_runtime.ir.operators import OPERATORS
 from metal_runtime.language.positions import Index, Position
+from metal_runtime.language.types import Value as LanguageType
 from metal_runtime.msl_types import ValueType, Vector, element_of, with_element
 from metal_runtime.source import SourceSpan
 
@@ -298,8 +299,8 @@ def _metal_table() -> dict[Any, Intrinsic]:
     table: dict[Any, Intrinsic] = {}
     for name in language.__all__:
         thing = getattr(language, name)
-        if isinstance(thing, type):
-            table[thing] = converter(thing.msl_type)  # type: ignore[attr-defined]
+        if isinstance(thing, type) and issubclass(thing, LanguageType):
+            table[thing] = converter(thing.msl_type)
         elif isinstance(thing, Position | Index):
             table[thing] = partial(_position, name, "")
         elif name in language.NOT_YET:

@@ -30,7 +30,7 @@ class Value:
 
     @property
     def type(self) -> ValueType:
-        type_: ValueType = self.expr.type  # type: ignore[assignment]  # void calls never become values
+        type_: ValueType = self.expr.type  # type: ignore[assignment]  # no void call and no matrix is a number
         return type_
 
 
@@ -54,7 +54,7 @@ class TupleOperand:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A pointer parameter."""
+    """A pointer parameter or an array."""
 
     name: str
     """Its name in the IR."""
@@ -65,6 +65,21 @@ class Buffer:
     pointer: Pointer
     span: SourceSpan
     declared: SourceSpan
+    length: int | None = None
+    """The first extent of an array; a parameter's is not known."""
+
+    @property
+    def extents(self) -> tuple[int | None, ...]:
+        return (self.length, *self.pointer.inner)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An array of several dimensions with some subscripts, but not all."""
+
+    buffer: Buffer
+    subscripts: tuple[Expr, ...]
+    span: SourceSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,7 @@ class PythonObject:
 
 
 Numeric = Value | IntLiteral
-Operand = Value | IntLiteral | TupleOperand | Buffer | PythonObject
+Operand = Value | IntLiteral | TupleOperand | Buffer | Row | PythonObject
 
 
 def from_python(value: Any, text: str, span: SourceSpan) -> Operand:

@@ -12,9 +12,9 @@ from metal_runtime.errors import KernelTypeError
 from metal_runtime.frontend.conversions import as_value, explicit, promoted, unify
 from metal_runtime.frontend.operands import IntLiteral, Numeric, Value, float_literal, int_literal
 from metal_runtime.frontend.read_source import written
-from metal_runtime.ir.nodes import Apply, Cast, Constant, Construct, Expr
+from metal_runtime.ir.nodes import Apply, Cast, Constant, Construct, Expr, MatrixFill
 from metal_runtime.ir.operators import OPERATORS, OperatorTypeError
-from metal_runtime.msl_types import ValueType, Vector, element_of, type_name
+from metal_runtime.msl_types import Matrix, ValueType, Vector, element_of, type_name
 from metal_runtime.source import SourceSpan
 
 Reuse = Callable[[Expr, str], Expr]
@@ -212,8 +212,10 @@ def compare(op: ast.cmpop, left: Numeric, right: Numeric, span: SourceSpan) -> V
     return Value(apply(name, args, span, symbol), span)
 
 
-def zero(type_: ValueType, span: SourceSpan | None) -> Expr:
+def zero(type_: ValueType | Matrix, span: SourceSpan | None) -> Expr:
     """The value 0 of a type."""
+    if isinstance(type_, Matrix):
+        return MatrixFill(zero(type_.element, span), True, type_, span=span)
     element = element_of(type_)
     value: bool | int | float = False if element is DType.BOOL else 0.0 if element.is_float else 0
     scalar = Constant(value, element, span=span)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from metal_runtime.errors import KernelTypeError, Note
 from metal_runtime.frontend import vectors
 from metal_runtime.frontend.context import FunctionContext
 from metal_runtime.frontend.expressions import Expressions
-from metal_runtime.frontend.operands import Buffer, IntLiteral, Value
+from metal_runtime.frontend.operands import Buffer, IntLiteral, Row, Value
 from metal_runtime.frontend.python_objects import is_outside
+from metal_runtime.frontend.repeatable import is_repeatable
 from metal_runtime.frontend.scope import Kind
-from metal_runtime.ir.nodes import Call, Component, Load, Place, Read, Swizzle
-from metal_runtime.ir.walk import walk
+from metal_runtime.ir.nodes import (
+    Component,
+    Expr,
+    Place,
+    Read,
+    Subscripts,
+    Swizzle,
+)
 from metal_runtime.msl_types import Pointer
 
 Described = tuple[Place, str, tuple[Note, ...]]
@@ -63,7 +71,7 @@ class Places:
                 node,
                 "copy it to a variable first",
             )
-        if symbol.kind is Kind.BUFFER:
+        if symbol.kind in (Kind.BUFFER, Kind.ARRAY):
             raise KernelTypeError(
                 f"`{node.id}` is a pointer, which cannot be assigned to",
                 span,
@@ -84,17 +92,8 @@ class Places:
     def _element(self, node: ast.Subscript, once: bool) -> Described:
         source, span = self.context.source, self.expressions.span(node)
         base = self.expressions.lower(node.value)
-        if isinstance(base, Buffer):
-            if base.pointer.const:
-                raise self._read_only(base, node)
-            value = self.expressions.lower(node)
-            assert isinstance(value, Value)
-            assert isinstance(value.expr, Load)
-            index = value.expr.index
-            if once and any(isinstance(n, Load | Call | Component) for n in walk(index)):
-                index = self.expressions.reuse(index, "index")
-            load = Load(base.name, index, value.expr.type, span=span)
-            return load, f"an element of `{base.text}`", (self._declared(base),)
+        if isinstance(base, Buffer | Row):
+            return self._in_memory(base if isinstance(base, Buffer) else base.buffer, node, once)
         if not isinstance(base, Value):
             raise source.error(
                 f"`{source.text(node.value)}` is a constant from outside the kernel",
@@ -110,6 +109,24 @@ class Places:
         part = vectors.component(whole, index_operand, span).expr
         assert isinstance(part, Swizzle | Component)
         return part, f"a component of `{source.text(node.value)}`", ()
+
+    def _in_memory(self, buffer: Buffer, node: ast.Subscript, once: bool) -> Described:
+        if buffer.pointer.const:
+            raise self._read_only(buffer, node)
+        found = self.expressions.element(node)
+        assert found is not None
+        _, load = found
+        if once:
+            load = replace(load, index=self._kept(load.index))
+        return load, f"an element of `{buffer.text}`", (self._declared(buffer),)
+
+    def _kept(self, index: Expr) -> Expr:
+        """An index that may be written twice."""
+        if isinstance(index, Subscripts):
+            return replace(index, parts=tuple(map(self._kept, index.parts)))
+        if not is_repeatable(index):
+            return self.expressions.reuse(index, "index")
+        return index
 
     def _components(self, node: ast.Attribute, once: bool) -> Described:
         source, span = self.context.source, self.expressions.span(node)

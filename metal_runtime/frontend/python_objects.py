@@ -18,6 +18,7 @@ from metal_runtime.frontend.operands import (
     Buffer,
     Operand,
     PythonObject,
+    Row,
     TupleOperand,
     Value,
     from_python,
@@ -25,6 +26,7 @@ from metal_runtime.frontend.operands import (
 from metal_runtime.ir.builtins import BUILTINS
 from metal_runtime.ir.nodes import Builtin
 from metal_runtime.language.positions import Index, Position
+from metal_runtime.msl_types import Matrix
 from metal_runtime.source import SourceSpan
 
 
@@ -108,9 +110,24 @@ def outside_operand(value: Any, text: str, span: SourceSpan) -> Operand:
 def not_a_number(operand: Operand, span: SourceSpan, *, indexed: bool = False) -> KernelTypeError:
     """The error for an operand that stands where a number must."""
     if isinstance(operand, Buffer):
-        name = operand.text
+        name, what = operand.text, "a pointer" if operand.length is None else "an array"
         return KernelTypeError(
-            f"`{name}` is a pointer, not a number", span, hint=f"index it: `{name}[i]`"
+            f"`{name}` is {what}, not a number", span, hint=f"index it: `{name}[i]`"
+        )
+    if isinstance(operand, Value) and isinstance(operand.expr.type, Matrix):
+        return KernelTypeError(
+            "a simdgroup matrix is no number: only the simdgroup functions compute with it",
+            span,
+            hint="write metal.simdgroup_multiply_accumulate(a, b, c), metal.simdgroup_store(m, x[i], n)",
+        )
+    if isinstance(operand, Row):
+        dimensions, given = len(operand.buffer.extents), len(operand.subscripts)
+        return KernelTypeError(
+            f"`{operand.buffer.text}` has {dimensions} dimensions, but {given} subscript is given"
+            if given == 1
+            else f"`{operand.buffer.text}` has {dimensions} dimensions, but {given} subscripts are given",
+            span,
+            hint=f"give all: `{operand.buffer.text}[{', '.join('zyx'[3 - dimensions :] if dimensions <= 3 else 'ijkl')}]`",
         )
     if isinstance(operand, TupleOperand):
         return KernelTypeError(

@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     VALUE = "value"  # a value parameter that is only read
     LOCAL = "local"  # a variable, or a value parameter that is assigned to
     LOOP = "loop"  # the variable of one `for` loop, which is only read
+    ARRAY = "array"  # memory of the threadgroup or of the thread
 
 
 @dataclass(eq=False, slots=True)
@@ -47,10 +48,15 @@ class Scope:
     """The loops whose variable is their own."""
 
     locals: dict[str, Symbol] = field(default_factory=dict)
+    arrays: dict[str, Symbol] = field(default_factory=dict)
 
 
-def resolve(source: FunctionSource, types: Mapping[str, Pointer | ValueType]) -> Scope:
-    """The variables of a function whose parameters have these types."""
+def resolve(
+    source: FunctionSource,
+    types: Mapping[str, Pointer | ValueType],
+    arrays: Mapping[str, ast.Name],
+) -> Scope:
+    """The variables of a function whose parameters have these types, and which declares these arrays."""
     assigned = {
         node.id
         for node in ast.walk(source.node)
@@ -69,6 +75,8 @@ def resolve(source: FunctionSource, types: Mapping[str, Pointer | ValueType]) ->
         scope.parameters[argument.arg] = symbol
         if kind is Kind.LOCAL:
             scope.locals[argument.arg] = symbol
+    for name, node in arrays.items():
+        scope.arrays[name] = Symbol(name, Kind.ARRAY, source.span(node))
     _Resolver(source, scope, assigned).run()
     return scope
 
@@ -120,7 +128,12 @@ class _Resolver:
 
     def symbol_of(self, node: ast.Name) -> Symbol | None:
         name = node.id
-        for known in (self.own_loops, self.scope.parameters, self.scope.locals):
+        for known in (
+            self.scope.arrays,
+            self.own_loops,
+            self.scope.parameters,
+            self.scope.locals,
+        ):
             if name in known:
                 return known[name]
         if name not in self.assigned:

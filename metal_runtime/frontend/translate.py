@@ -7,6 +7,7 @@ from typing import Any
 
 from metal_runtime.errors import KernelTypeError, UnsupportedPythonError
 from metal_runtime.frontend.annotations import parameter_types
+from metal_runtime.frontend.divergence import refuse_divergent_barriers
 from metal_runtime.frontend.functions import Translated, Translator
 from metal_runtime.frontend.names import Namer, spelled
 from metal_runtime.frontend.read_source import FunctionSource, read_source
@@ -41,6 +42,7 @@ def translate(
         kernel = translator.translate(source, param_types, is_kernel=True)
         result = _assemble(name, kernel, translator.functions)
         verify(result)
+        refuse_divergent_barriers(result)
     except RecursionError:
         raise UnsupportedPythonError(
             f"`{source.node.name}` has an expression, or blocks, nested too deeply",
@@ -59,7 +61,7 @@ def declared_types(
         KernelTypeError: a text is no type; the place is that of the text where it can be found.
         UnsupportedPythonError: the function has no such parameter, or cannot be read.
     """
-    return parameter_types(read_source(function), param_types)
+    return parameter_types(read_source(function), param_types, is_kernel=True)
 
 
 def _check_name(name: str, source: FunctionSource) -> None:
@@ -99,10 +101,11 @@ def _assemble(name: str, kernel: Translated, functions: Mapping[str, Translated]
         _renamed(rename, kernel.body),
         tuple(
             Function(
-                names[n], f.params, f.result, _renamed(rename, f.body), span=f.source.span(f.source.node)
+                names[n], f.params, f.result, _renamed(rename, f.body), f.arrays, span=f.source.span(f.source.node)
             )
             for n, f in zip(order, used, strict=True)
         ),
+        kernel.arrays,
         span=kernel.source.span(kernel.source.node),
     )  # fmt: skip
 
@@ -118,6 +121,7 @@ def _add_called(
 
 def _variables(translated: Translated) -> Iterable[str]:
     yield from (p.name for p in translated.params)
+    yield from (a.name for a in translated.arrays)
     for node in walk(*translated.body):
         if isinstance(node, Declare | For):
             yield node.name

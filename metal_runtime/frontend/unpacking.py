@@ -10,7 +10,7 @@ from metal_runtime.frontend import vectors
 from metal_runtime.frontend.operands import Operand, TupleOperand, Value
 from metal_runtime.frontend.python_objects import not_a_number
 from metal_runtime.frontend.read_source import FunctionSource
-from metal_runtime.ir.nodes import Call, Expr, Load, Read
+from metal_runtime.ir.nodes import Call, Collective, Expr, Load, Read
 from metal_runtime.ir.walk import walk
 from metal_runtime.msl_types import ValueType, Vector
 
@@ -26,7 +26,7 @@ class Binding:
 def is_changed_by(value: Value, variables: Collection[str], *, stores: bool) -> bool:
     """Whether assigning to these variables of the IR, and to memory if ``stores``, may change a value."""
     nodes = list(walk(value.expr))
-    if stores and any(isinstance(n, Load | Call) for n in nodes):
+    if stores and any(isinstance(n, Load | Call | Collective) for n in nodes):
         return True
     return any(isinstance(n, Read) and n.name in variables for n in nodes)
 

@@ -17,16 +17,14 @@ import numpy as np
 
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
-from metal_runtime.errors import KernelFault, LaunchError
-from metal_runtime.ir.builtins import SIMD_WIDTH
+from metal_runtime.errors import LaunchError
+from metal_runtime.ir.interpret_memory import Array, Frame, Machine, Mask, first_value, trailing
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
     Assign,
     Atomic,
-    AtomicOperation,
     Barrier,
-    BarrierScope,
     Block,
     Break,
     Builtin,
@@ -41,7 +39,6 @@ from metal_runtime.ir.nodes import (
     Evaluate,
     Expr,
     For,
-    Function,
     If,
     Kernel,
     Load,
@@ -54,7 +51,6 @@ from metal_runtime.ir.nodes import (
     Return,
     Select,
     Stmt,
-    Subscripts,
     Swizzle,
     While,
 )
@@ -62,9 +58,7 @@ from metal_runtime.ir.threadgroups import (
     Memory,
     Threadgroups,
     filled,
-    matrix_offsets,
     multiply_accumulate,
-    update,
 )
 from metal_runtime.msl_types import (
     Matrix,
@@ -75,9 +69,6 @@ from metal_runtime.msl_types import (
     numpy_storage,
     type_name,
 )
-
-Array = Any  # np.ndarray: (lanes,) for a scalar, (lanes, width) for a vector
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 MAX_TURNS = 1_000_000
 """After so many turns a loop is taken to be endless."""
@@ -112,7 +103,7 @@ def interpret(
             elements = _storage(kernel, param.name, param.type, given)
             frame.pointers[param.name] = Memory(elements, len(elements), 0)
         else:
-            dtype, width = element_of(param.type).numpy_dtype, _trailing(param.type)
+            dtype, width = element_of(param.type).numpy_dtype, trailing(param.type)
             value = np.asarray(given, dtype)
             frame.variables[param.name] = np.broadcast_to(value, (machine.count, *width))
     with np.errstate(all="ignore"):
@@ -129,52 +120,14 @@ def _storage(kernel: Kernel, name: str, pointer: Pointer, given: Any) -> Array:
     return given.reshape(-1, *shape)
 
 
-def _trailing(type_: ValueType | Matrix) -> tuple[int, ...]:
-    if isinstance(type_, Matrix):
-        return (64,)
-    return (type_.width,) if isinstance(type_, Vector) else ()
-
-
 def _element(type_: ValueType | Matrix) -> DType:
     return type_.element if isinstance(type_, Matrix) else element_of(type_)
 
 
-class _Frame:
-    """One call of a function, for all lanes."""
-
-    def __init__(self, count: int) -> None:
-        self.variables: dict[str, Array] = {}
-        self.pointers: dict[str, Memory] = {}
-        self.returned: Mask = np.zeros(count, bool)
-        self.result: Array = None
-        self.broken: list[Mask] = []
-        """For each loop around, innermost last: the lanes that left it by a break."""
-
-
-class _Machine:
-    def __init__(self, kernel: Kernel, groups: Threadgroups) -> None:
-        self.kernel = kernel
-        self.functions: dict[str, Function] = {f.name: f for f in kernel.functions}
-        self.groups = groups
-        self.builtins = groups.builtins
-        self.count = groups.count
-
-    def frame(self, owner: Kernel | Function) -> _Frame:
-        """A new call, with its arrays."""
-        frame = _Frame(self.count)
-        frame.pointers.update((a.name, self.groups.allocate(a)) for a in owner.arrays)
-        return frame
-
-    def fault(self, message: str, wrong: Mask, parameter: str | None = None) -> None:
-        """Raises KernelFault naming the first lane of ``wrong``, if there is one."""
-        if wrong.any():
-            x, y, z = self.builtins["thread_position_in_grid"][int(np.argmax(wrong))]
-            text = f"{message} in thread ({x}, {y}, {z})"
-            raise KernelFault(text, kernel=self.kernel.name, parameter=parameter)
-
+class _Machine(Machine):
     # --- statements ---
 
-    def execute(self, block: Block, mask: Mask, frame: _Frame) -> Mask:
+    def execute(self, block: Block, mask: Mask, frame: Frame) -> Mask:
         """Runs a block in the lanes of ``mask``; returns the lanes that reach its end."""
         for statement in block:
             if not mask.any():
@@ -182,11 +135,11 @@ class _Machine:
             mask = self.step(statement, mask, frame)
         return mask
 
-    def step(self, node: Stmt, mask: Mask, frame: _Frame) -> Mask:
+    def step(self, node: Stmt, mask: Mask, frame: Frame) -> Mask:
         nobody = np.zeros_like(mask)
         match node:
             case Declare(name, type_, value):
-                empty = np.zeros((self.count, *_trailing(type_)), _element(type_).numpy_dtype)
+                empty = np.zeros((self.count, *trailing(type_)), _element(type_).numpy_dtype)
                 frame.variables[name] = empty
                 if value is not None:
                     frame.variables[name] = self.evaluate(value, mask, frame)
@@ -218,23 +171,7 @@ class _Machine:
                 frame.pointers[place.pointer].elements[rows[mask]] = matrix[mask]
         return mask
 
-    def barrier(self, node: Barrier, mask: Mask) -> None:
-        """All lanes wait at once, so that only whether all are here needs to be looked at."""
-        width = None if node.scope is BarrierScope.THREADGROUP else SIMD_WIDTH
-        missing = self.groups.missing(mask, width)
-        if missing.any():
-            name, where = (
-                node.scope.value,
-                "" if node.span is None else f" in line {node.span.line}",
-            )
-            group = self.groups.group == self.groups.group[int(np.argmax(missing))]
-            self.fault(
-                f"{name}{where}: {np.sum(mask & group)} of {np.sum(group)} threads of a threadgroup "
-                "arrived; missing first",
-                missing,
-            )
-
-    def loop(self, node: While | For, mask: Mask, frame: _Frame) -> Mask:
+    def loop(self, node: While | For, mask: Mask, frame: Frame) -> Mask:
         frame.broken.append(np.zeros_like(mask))
         running = mask
         if isinstance(node, For):
@@ -256,7 +193,7 @@ class _Machine:
         frame.broken.pop()
         return mask & ~frame.returned
 
-    def range(self, node: For, mask: Mask, frame: _Frame) -> tuple[Array, Array, Array]:
+    def range(self, node: For, mask: Mask, frame: Frame) -> tuple[Array, Array, Array]:
         """Start, step and number of turns of Python's range, in every lane."""
         exact = np.int64 if node.type.bits < 64 else object
         bounds = (node.start, node.stop, node.step)
@@ -266,7 +203,7 @@ class _Machine:
         turns = -((start - stop) // step)
         return start, step, turns
 
-    def assign(self, place: Place, value: Array, mask: Mask, frame: _Frame) -> None:
+    def assign(self, place: Place, value: Array, mask: Mask, frame: Frame) -> None:
         """Stores the active lanes of ``value``, to chosen components where the place says so."""
         chosen: Array = None  # (lanes, k): which components of the root
         while isinstance(place, Swizzle | Component):
@@ -287,7 +224,7 @@ class _Machine:
         else:
             target[rows] = value
 
-    def components(self, place: Swizzle | Component, mask: Mask, frame: _Frame) -> Array:
+    def components(self, place: Swizzle | Component, mask: Mask, frame: Frame) -> Array:
         """The component numbers that a place names, for every lane: (lanes, k)."""
         if isinstance(place, Swizzle):
             numbers = ["xyzw".index(c) for c in place.components]
@@ -295,52 +232,12 @@ class _Machine:
         assert isinstance(place.value.type, Vector)
         index = self.evaluate(place.index, mask, frame).astype(np.int64)
         wrong = mask & ((index < 0) | (index >= place.value.type.width))
-        self.fault(f"component {_first(index, wrong)} of {type_name(place.value.type)}", wrong)
+        self.fault(f"component {first_value(index, wrong)} of {type_name(place.value.type)}", wrong)
         return np.where(mask, index, 0)[:, None]
-
-    def index(self, node: Load, mask: Mask, frame: _Frame) -> Array:
-        """The checked rows of a load or store in its memory; 0 in inactive lanes."""
-        memory = frame.pointers[node.pointer]
-        if isinstance(node.index, Subscripts):
-            index: Array = 0
-            for extent, part in zip(memory.shape, node.index.parts, strict=True):
-                number = self.evaluate(part, mask, frame).astype(np.int64)
-                self._within(node.pointer, number, extent, mask)
-                index = index * extent + number
-        else:
-            index = self.evaluate(node.index, mask, frame)
-            self._within(node.pointer, index, memory.length, mask)
-        return np.where(mask, index.astype(np.int64) + memory.base, 0)
-
-    def _within(self, pointer: str, index: Array, length: int, mask: Mask) -> None:
-        wrong = mask & ((index < 0) | (index >= length))
-        message = f"index {_first(index, wrong)} is out of range for {length} elements"
-        self.fault(message, wrong, pointer)
-
-    def matrix_rows(
-        self, place: Load, stride: Expr, transpose: bool, mask: Mask, frame: _Frame
-    ) -> Array:
-        """Where the 64 elements of a matrix lie, for every lane; alike in all lanes of a simdgroup."""
-        memory = frame.pointers[place.pointer]
-        first = self.index(place, mask, frame)
-        offsets = matrix_offsets(self.evaluate(stride, mask, frame), transpose)
-        self.whole_simdgroups(mask)
-        rows = np.where(mask[:, None], first[:, None] + offsets, 0)
-        last = rows.max(axis=1) - np.where(mask, memory.base, 0)
-        self._within(place.pointer, last, memory.length, mask)
-        return rows
-
-    def whole_simdgroups(self, mask: Mask) -> None:
-        """Matrix functions need all 32 lanes of a simdgroup."""
-        self.fault("a simdgroup matrix without it:", self.groups.missing(mask, SIMD_WIDTH))
-        place = self.builtins["thread_index_in_simdgroup"]
-        lanes = np.bincount(self.groups.simdgroup, minlength=self.groups.simdgroup.max() + 1)
-        short = mask & (lanes[self.groups.simdgroup] < SIMD_WIDTH) & (place == 0)
-        self.fault(f"a simdgroup matrix needs simdgroups of {SIMD_WIDTH} threads:", short)
 
     # --- expressions ---
 
-    def evaluate(self, node: Expr, mask: Mask, frame: _Frame) -> Array:
+    def evaluate(self, node: Expr, mask: Mask, frame: Frame) -> Array:
         """The value in every lane; meaningless in lanes outside ``mask``."""
         match node:
             case Constant(value, type_):
@@ -389,21 +286,7 @@ class _Machine:
                 return multiply_accumulate(*(self.evaluate(m, mask, frame) for m in (a, b, c)))
         raise AssertionError(node)  # Subscripts: the index of a Load
 
-    def atomic(self, node: Atomic, mask: Mask, frame: _Frame) -> Array:
-        elements = frame.pointers[node.place.pointer].elements
-        rows = self.index(node.place, mask, frame)
-        if node.operation is AtomicOperation.LOAD:
-            return self.load(node.place, mask, frame)
-        (operand,) = (self.evaluate(a, mask, frame) for a in node.args)
-        return update(node.operation, elements, rows, operand, mask)
-
-    def load(self, node: Load, mask: Mask, frame: _Frame) -> Array:
-        storage = frame.pointers[node.pointer].elements
-        value = np.zeros((self.count, *storage.shape[1:]), storage.dtype)
-        value[mask] = storage[self.index(node, mask, frame)[mask]]
-        return value[:, : node.type.width] if isinstance(node.type, Vector) else value
-
-    def apply(self, node: Apply, mask: Mask, frame: _Frame) -> Array:
+    def apply(self, node: Apply, mask: Mask, frame: Frame) -> Array:
         operator = node.operator
         if operator.lazy:
             first = self.evaluate(node.args[0], mask, frame)
@@ -417,7 +300,7 @@ class _Machine:
             args[1] = np.where(zero, 1, args[1]).astype(args[1].dtype)
         return np.asarray(operator.numpy(*args)).astype(element_of(node.type).numpy_dtype)
 
-    def call(self, node: Call, mask: Mask, frame: _Frame) -> Array:
+    def call(self, node: Call, mask: Mask, frame: Frame) -> Array:
         function = self.functions[node.function]
         inner = self.frame(function)
         for param, argument in zip(function.params, node.args, strict=True):
@@ -427,7 +310,7 @@ class _Machine:
                 inner.variables[param.name] = self.evaluate(argument, mask, frame)
         if isinstance(function.result, DType | Vector):
             dtype = element_of(function.result).numpy_dtype
-            inner.result = np.zeros((self.count, *_trailing(function.result)), dtype)
+            inner.result = np.zeros((self.count, *trailing(function.result)), dtype)
         if mask.any():
             self.execute(function.body, mask, inner)
         return inner.result
@@ -457,7 +340,3 @@ def _blend(mask: Mask, then: Array, orelse: Array) -> Array:
 def _any_component(flags: Array) -> Mask:
     result: Mask = flags.any(axis=1) if flags.ndim > 1 else flags
     return result
-
-
-def _first(values: Array, wrong: Mask) -> int:
-    return int(values[int(np.argmax(wrong))]) if wrong.any() else 0

@@ -223,24 +223,9 @@ class MultiplyAccumulate(Node):
 
 
 Expr = (
-    Constant
-    | Read
-    | Builtin
-    | Apply
-    | Cast
-    | Construct
-    | Swizzle
-    | Component
-    | Load
-    | Select
-    | Call
-    | Subscripts
-    | Collective
-    | Atomic
-    | MatrixFill
-    | MatrixLoad
-    | MultiplyAccumulate
-)
+    Constant | Read | Builtin | Apply | Cast | Construct | Swizzle | Component | Load | Select
+    | Call | Subscripts | Collective | Atomic | MatrixFill | MatrixLoad | MultiplyAccumulate
+)  # fmt: skip
 Place = Read | Load | Swizzle | Component
 
 
@@ -346,18 +331,9 @@ class MatrixStore(Node):
 
 
 Stmt = (
-    Declare
-    | Assign
-    | If
-    | For
-    | While
-    | Break
-    | Continue
-    | Return
-    | Evaluate
-    | Barrier
-    | MatrixStore
-)
+    Declare | Assign | If | For | While | Break | Continue | Return | Evaluate
+    | Barrier | MatrixStore
+)  # fmt: skip
 Block = tuple[Stmt, ...]
 
 

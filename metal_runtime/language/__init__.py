@@ -9,6 +9,8 @@ def double(x, n):
         x[i] = 2.0 * x[i]
 """
 
+from metal_runtime.language import atomics, memory, simdgroup, simdgroup_matrix
+from metal_runtime.language.atomics import *  # noqa: F403
 from metal_runtime.language.functions import (
     abs,
     acos,
@@ -76,15 +78,23 @@ from metal_runtime.language.functions import (
     tanh,
     trunc,
 )
+from metal_runtime.language.memory import *  # noqa: F403
 from metal_runtime.language.positions import (
+    dispatch_simdgroups_per_threadgroup,
     dispatch_threads_per_threadgroup,
     program_id,
+    quadgroup_index_in_threadgroup,
+    quadgroups_per_threadgroup,
+    simdgroup_index_in_threadgroup,
+    simdgroups_per_threadgroup,
     thread_id,
     thread_id_2d,
     thread_id_3d,
     thread_id_x,
     thread_id_y,
     thread_id_z,
+    thread_index_in_quadgroup,
+    thread_index_in_simdgroup,
     thread_index_in_threadgroup,
     thread_position_in_grid,
     thread_position_in_threadgroup,
@@ -92,8 +102,11 @@ from metal_runtime.language.positions import (
     threadgroup_position_in_grid,
     threadgroups_per_grid,
     threads_per_grid,
+    threads_per_simdgroup,
     threads_per_threadgroup,
 )
+from metal_runtime.language.simdgroup import *  # noqa: F403
+from metal_runtime.language.simdgroup_matrix import *  # noqa: F403
 from metal_runtime.language.types import (
     bfloat,
     bfloat2,
@@ -144,23 +157,7 @@ from metal_runtime.language.types import (
     ushort3,
     ushort4,
 )
-from metal_runtime.language.unsupported import (
-    NOT_YET,
-    as_type,
-    atomic_fetch_add,
-    atomic_fetch_max,
-    atomic_fetch_min,
-    select,
-    simd_max,
-    simd_min,
-    simd_shuffle,
-    simd_shuffle_down,
-    simd_shuffle_xor,
-    simd_sum,
-    simdgroup_barrier,
-    threadgroup_array,
-    threadgroup_barrier,
-)
+from metal_runtime.language.unsupported import NOT_YET, as_type, select
 
 __all__ = [
     "NOT_YET",
@@ -175,9 +172,6 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
-    "atomic_fetch_add",
-    "atomic_fetch_max",
-    "atomic_fetch_min",
     "bfloat",
     "bfloat2",
     "bfloat3",
@@ -199,6 +193,7 @@ __all__ = [
     "cosh",
     "cross",
     "ctz",
+    "dispatch_simdgroups_per_threadgroup",
     "dispatch_threads_per_threadgroup",
     "distance",
     "dot",
@@ -248,6 +243,8 @@ __all__ = [
     "popcount",
     "pow",
     "program_id",
+    "quadgroup_index_in_threadgroup",
+    "quadgroups_per_threadgroup",
     "reverse_bits",
     "rint",
     "round",
@@ -260,13 +257,8 @@ __all__ = [
     "short4",
     "sign",
     "signbit",
-    "simd_max",
-    "simd_min",
-    "simd_shuffle",
-    "simd_shuffle_down",
-    "simd_shuffle_xor",
-    "simd_sum",
-    "simdgroup_barrier",
+    "simdgroup_index_in_threadgroup",
+    "simdgroups_per_threadgroup",
     "sin",
     "sinh",
     "smoothstep",
@@ -280,15 +272,16 @@ __all__ = [
     "thread_id_x",
     "thread_id_y",
     "thread_id_z",
+    "thread_index_in_quadgroup",
+    "thread_index_in_simdgroup",
     "thread_index_in_threadgroup",
     "thread_position_in_grid",
     "thread_position_in_threadgroup",
-    "threadgroup_array",
-    "threadgroup_barrier",
     "threadgroup_id",
     "threadgroup_position_in_grid",
     "threadgroups_per_grid",
     "threads_per_grid",
+    "threads_per_simdgroup",
     "threads_per_threadgroup",
     "trunc",
     "uchar",
@@ -308,3 +301,7 @@ __all__ = [
     "ushort3",
     "ushort4",
 ]
+__all__ += atomics.__all__
+__all__ += memory.__all__
+__all__ += simdgroup.__all__
+__all__ += simdgroup_matrix.__all__

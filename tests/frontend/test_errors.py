@@ -14,6 +14,7 @@ from metal_runtime.frontend.translate import declared_types, translate
 from tests.frontend import wrong_kernels
 
 HELPERS = {"helper", "recursive", "half_returning", "two_results", "writes", "bad_inside"}
+HELPERS |= {"helper_with_array", "writes_device", "helper_with_barrier"}
 WRONG = [
     function
     for name, function in vars(wrong_kernels).items()

@@ -638,7 +638,7 @@ def call_axis(x: "device float*", n: "int"):
 
 def call_barrier(x: "device float*"):
     x[0] = 1.0
-    metal.threadgroup_barrier()
+    x[1] = metal.threadgroup_barrier()
 
 
 def call_len_of_buffer(x: "device float*"):
@@ -700,3 +700,231 @@ def type_division_by_zero(n: "int", x: "device int*"):
 
 def call_undefined(x: "device float*"):
     x[0] = unknown_function(x)
+
+
+def array_in_branch(x: "device float*", n: "uint"):
+    if n > 4:
+        tile = metal.threadgroup_array(metal.float, 32)
+        tile[0] = x[0]
+
+
+def array_in_loop(x: "device float*", n: "uint"):
+    for k in range(n):
+        own = metal.thread_array(metal.float, 4)
+        own[0] = x[k]
+
+
+def array_extent_at_run_time(x: "device float*", n: "uint"):
+    tile = metal.threadgroup_array(metal.float, n)
+    tile[0] = x[0]
+
+
+def array_too_large(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, (96, 96))
+    tile[0, 0] = x[0]
+
+
+def array_too_large_together(x: "device float*"):
+    a = metal.threadgroup_array(metal.float, (64, 64))
+    b = metal.threadgroup_array(metal.float4, 1025)
+    a[0, 0] = x[0]
+    b[0] = metal.float4(x[1])
+
+
+def array_empty(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, 0)
+
+
+def array_without_extent(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float)
+
+
+def array_of_double(x: "device float*"):
+    tile = metal.threadgroup_array(np.float64, 16)
+
+
+def array_of_matrices(x: "device float*"):
+    tile = metal.threadgroup_array(metal.simdgroup_float8x8, 16)
+
+
+def array_without_name(x: "device float*"):
+    x[0] = metal.threadgroup_array(metal.float, 16)[0]
+
+
+def array_assigned(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, 16)
+    tile = x[0]
+
+
+def array_used_before(x: "device float*"):
+    x[0] = tile[0]
+    tile = metal.threadgroup_array(metal.float, 16)
+
+
+def array_as_number(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, 16)
+    x[0] = tile + 1.0
+
+
+def array_row_as_number(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, (16, 17))
+    x[0] = tile[3]
+
+
+def array_too_many_subscripts(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, (16, 17))
+    x[0] = tile[3, 4, 5]
+
+
+def array_beyond_extent(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, (16, 17))
+    tile[3, 17] = x[0]
+
+
+def array_before_start(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, 16)
+    tile[-1] = x[0]
+
+
+def helper_with_array(x):
+    tile = metal.threadgroup_array(metal.float, 16)
+    tile[0] = x
+    return tile[0]
+
+
+def array_in_callee(x: "device float*"):
+    x[0] = helper_with_array(x[1])
+
+
+def array_to_wrong_parameter(x: "device float*"):
+    tile = metal.threadgroup_array(metal.float, 16)
+    writes_device(tile, x[0])
+
+
+def writes_device(p: "device float*", v):
+    p[0] = v
+
+
+def barrier_under_condition(x: "device float*", n: "uint"):
+    i = metal.thread_id()
+    if i < n:
+        x[i] = 1.0
+        metal.threadgroup_barrier()
+
+
+def barrier_in_loop_of_the_thread(x: "device float*", n: "uint"):
+    for k in range(metal.thread_index_in_threadgroup, n, 64):
+        x[k] = 1.0
+        metal.threadgroup_barrier()
+
+
+def barrier_flags(x: "device float*"):
+    metal.threadgroup_barrier(3)
+
+
+def helper_with_barrier(x, k):
+    metal.threadgroup_barrier()
+    return x[k]
+
+
+def barrier_in_callee(x: "device float*"):
+    t = metal.thread_index_in_threadgroup
+    half = t // 2
+    while half > 1:
+        x[t] = helper_with_barrier(x, half)
+        half -= 1
+
+
+def simd_of_bool(x: "device int*", n: "uint"):
+    x[0] = metal.simd_sum(n > 4)
+
+
+def simd_of_long(x: "device long*"):
+    x[0] = metal.simd_max(x[1])
+
+
+def simd_bits_of_float(x: "device float*"):
+    x[0] = metal.simd_xor(x[1])
+
+
+def simd_lane_of_float(x: "device float*"):
+    x[0] = metal.simd_shuffle(x[1], x[2])
+
+
+def simd_lane_out_of_range(x: "device float*"):
+    x[0] = metal.quad_broadcast(x[1], 4)
+
+
+def simd_count(x: "device float*"):
+    x[0] = metal.simd_shuffle_down(x[1])
+
+
+def simd_unused(x: "device float*"):
+    metal.simd_sum(x[0])
+
+
+def atomic_of_half(h: "device half*"):
+    metal.atomic_fetch_add(h, 0, 1.0)
+
+
+def atomic_float_max(x: "device atomic_float*"):
+    metal.atomic_fetch_max(x, 0, 1.0)
+
+
+def atomic_without_element(x: "device atomic_uint*"):
+    metal.atomic_fetch_add(x, 1)
+
+
+def atomic_of_variable(x: "device uint*"):
+    count = x[0]
+    metal.atomic_fetch_add(count, 1)
+
+
+def atomic_of_const(x: "device const atomic_uint*"):
+    metal.atomic_fetch_add(x[0], 1)
+
+
+def atomic_of_float_value(x: "device atomic_uint*", v: "float"):
+    metal.atomic_fetch_add(x[0], v)
+
+
+def atomic_augmented(x: "device atomic_uint*"):
+    x[2] += 1
+
+
+def atomic_type_called(x: "device uint*"):
+    x[0] = metal.atomic_uint(3)
+
+
+def matrix_arithmetic(x: "device float*"):
+    a = metal.simdgroup_load(x[0], 8)
+    b = a + 1.0
+
+
+def matrix_out_parameter(x: "device float*"):
+    a = metal.simdgroup_load(x[0], 8)
+    c = metal.simdgroup_float8x8(0.0)
+    metal.simdgroup_multiply_accumulate(c, a, a, c)
+
+
+def matrix_of_ints(x: "device int*"):
+    a = metal.simdgroup_load(x[0], 8)
+
+
+def matrix_of_two_types(x: "device float*", h: "device half*"):
+    a = metal.simdgroup_load(x[0], 8)
+    b = metal.simdgroup_load(h[0], 8)
+    c = metal.simdgroup_multiply(a, b)
+
+
+def matrix_stored_elsewhere(x: "device float*", h: "device half*"):
+    metal.simdgroup_store(metal.simdgroup_load(x[0], 8), h[0], 8)
+
+
+def matrix_of_a_number(x: "device float*"):
+    a = metal.simdgroup_load(x[0] + 1.0, 8)
+
+
+def matrix_changes_type(x: "device float*"):
+    a = metal.simdgroup_load(x[0], 8)
+    a = x[0]
