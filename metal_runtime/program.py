@@ -110,9 +110,6 @@ class CompileOptions:
     strategy: str | None = None
     """How a CPU shall run threadgroups: ``loops``, ``regions`` or ``fibers``; None: the fastest that can."""
 
-    strategy: str | None = None
-    """How the CPU device runs threadgroups, ``loops``, ``regions`` or ``fibers``; None: the fastest that is right."""
-
 
 @dataclass(frozen=True, slots=True)
 class MslProgram:
