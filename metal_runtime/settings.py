@@ -46,3 +46,16 @@ def _positive(name: str, text: str, *, whole: bool) -> float:
 def device_name() -> str:
     """``IRIS_DEVICE``: the backend that programs run on (default ``cpu``)."""
     return os.environ.get("IRIS_DEVICE") or "cpu"
+
+
+def strategy_wish() -> str | None:
+    """``IRIS_STRATEGY``: how the CPU device shall run threadgroups: ``loops``, ``regions`` or ``fibers``.
+
+    Raises IrisError for any other text. Only kernels that can run so do; the others raise LaunchError.
+    """
+    own = os.environ.get("IRIS_STRATEGY")
+    if own and own not in ("loops", "regions", "fibers"):
+        raise IrisError(
+            f"IRIS_STRATEGY is {own!r}", hint="set it to loops, regions or fibers, or unset it"
+        )
+    return own or None

@@ -117,7 +117,7 @@ _LANGUAGE = (
     "-fno-color-diagnostics", "-fno-caret-diagnostics", "-fno-elide-type", "-ferror-limit=20",
 )  # fmt: skip
 _CODE = (
-    "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-stack-protector",
+    "-O3", "-fPIC", "-fvisibility=hidden", "-fstack-clash-protection", "-fno-math-errno", "-fno-stack-protector",
     "-fno-asynchronous-unwind-tables", "-fno-ident", "-fomit-frame-pointer",
     "-fno-finite-loops",  # an endless loop in a kernel must run until the time limit, not vanish
     # Kernels are loops over threads: a call that stays would keep them from vectorising.

@@ -102,14 +102,15 @@ def compile_error(output: str, unit: TranslationUnit, program: MslProgram) -> Ir
         if (span := unit.user_span(note.line, note.column)) is not None
     )
     message = in_users_words(error.text)
-    python = _python_span(place, program)
+    python = python_span(place, program)
     if place is not None and python is not None:
         in_msl = Note("in the MSL made from it", place)
         return MslError(message, python, notes=(in_msl, *shown))
     return MslError(message, place, notes=shown)
 
 
-def _python_span(place: SourceSpan | None, program: MslProgram) -> SourceSpan | None:
+def python_span(place: SourceSpan | None, program: MslProgram) -> SourceSpan | None:
+    """The place in the user's Python from which a place in generated MSL came; None for other MSL."""
     if place is None or not 1 <= place.line <= len(program.line_spans):
         return None
     return program.line_spans[place.line - 1]

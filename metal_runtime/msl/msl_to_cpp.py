@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from metal_runtime.msl.address_spaces import ADDRESS_SPACES, merged_overloads
+from metal_runtime.msl.address_spaces import merged_overloads
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.edits import EditedText, TextEditor
 from metal_runtime.msl.library import KernelModel, Library
-from metal_runtime.msl.literals import cpp_number
-from metal_runtime.msl.tokens import LineTable, TokenKind
+from metal_runtime.msl.spelling import THREADGROUP_MEMORY, cpp_tokens, spellings
+from metal_runtime.msl.strategy import FIBERS, choose_strategy
+from metal_runtime.msl.tokens import LineTable
 from metal_runtime.source import SourceSpan
 
-_KEPT_ATTRIBUTES = frozenset(
-    [
-        "maybe_unused",
-        "nodiscard",
-        "noreturn",
-        "fallthrough",
-        "likely",
-        "unlikely",
-        "deprecated",
-        "clang",
-    ]
-)
 _PROLOGUE = "#include <metal_stdlib>\n"
+_MEMORY_OF_FIBERS = f"#define {THREADGROUP_MEMORY} IRIS_FIBER_MEMORY\n"
 USER_TEXT = "msl"
 """What diagnostics of the compiler call the user's text."""
+
+_INSTANCE = "__iris_instance"
+"""The variable that points to an instance of a kernel template, where the text instantiates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +32,19 @@ class TranslationUnit:
 
     kernel: KernelModel
     library: Library
+    strategy: str
+    """How a threadgroup runs: see strategy.py."""
+
+    symbol: str
+    """A C++ expression of the kernel's address."""
+
     edited: EditedText
     key_text: str
 
     def cpp_text(self, entry: str) -> str:
         """The whole translation unit, with ``entry``, the code through which a device calls the kernel."""
-        return f'{_PROLOGUE}#line 1 "{USER_TEXT}"\n{self.edited.text}\n#line 1 "entry"\n{entry}'
+        memory = _MEMORY_OF_FIBERS if self.strategy == FIBERS else ""
+        return f'{_PROLOGUE}{memory}#line 1 "{USER_TEXT}"\n{self.edited.text}\n#line 1 "entry"\n{entry}'
 
     def user_span(self, line: int, column: int) -> SourceSpan | None:
         """The user's place for a line and column that the compiler gives within ``USER_TEXT``."""
@@ -59,38 +59,64 @@ class TranslationUnit:
         return prepared.span(token) if token is not None else None
 
 
-def translate(library: Library, name: str) -> TranslationUnit:
+def translate(library: Library, name: str, wish: str | None = None) -> TranslationUnit:
     """The translation unit of the kernel ``name``: all text but the other kernels.
+
+    ``wish`` is the strategy that somebody wants; see strategy.py.
 
     Raises:
         MslError: no such kernel, or one that cannot run; or overloads that only address spaces tell apart.
+        LaunchError: the kernel cannot run as wished.
     """
     kernel = library.kernel(name)
     prepared = library.prepared
+    strategy = choose_strategy(library, kernel, wish)
     editor = TextEditor(prepared.text)
     left_out = _left_out(library, kernel) | merged_overloads(library)
+    cut: set[int] = set()
     for index in left_out:
-        tokens = prepared.tokens[library.functions[index].start : library.functions[index].end]
-        editor.blank(tokens[0].start, tokens[-1].end)
-    for index in _functions_to_inline(library) - left_out:
-        start = prepared.tokens[library.functions[index].name_index].start
-        editor.replace(start, start, "IRIS_FN ")
-    cut = {
-        i
-        for index in left_out
-        for i in range(library.functions[index].start, library.functions[index].end)
-    }
-    kept = _edit_tokens(library, editor, cut)
+        cut.update(range(library.functions[index].start, library.functions[index].end))
+    symbol = "&::" + "::".join((*kernel.function.scope, kernel.function.name))
+    for instance in library.instantiations:
+        cut.update(instance.tokens)
+    kept = _edit(library, editor, cut)
+    if strategy != FIBERS:
+        for index in _functions_to_inline(library) - left_out:
+            start = prepared.tokens[library.functions[index].name_index].start
+            editor.replace(start, start, "IRIS_FN ")
+    if kernel.instance is not None:
+        symbol = "::" + "::".join((*kernel.instance.scope, _INSTANCE))
+        text = _instance_text(library, kernel)
+        first = prepared.tokens[kernel.instance.tokens.start]
+        editor.replace(first.start, first.end, text)
+        kept.append(text)
+    kept.append(strategy)
+    if strategy == FIBERS:  # the code tells the places where threads meet by line and column
+        kept += [
+            str(prepared.lines.position(prepared.tokens[m.index].start)) for m in kernel.meetings
+        ]
     return TranslationUnit(
-        kernel, library, editor.apply(), "\0".join([*prepared.directives, *kept])
+        kernel, library, strategy, symbol, editor.apply(), "\0".join([*prepared.directives, *kept])
     )
+
+
+def _instance_text(library: Library, kernel: KernelModel) -> str:
+    """A pointer to the instance, in place of its explicit instantiation: names mean there what they should."""
+    instance = kernel.instance
+    assert instance is not None
+    name = cpp_tokens(library, instance.qualified)
+    if instance.arguments is not None:
+        return f"static constexpr auto {_INSTANCE} = &{name}<{cpp_tokens(library, instance.arguments)}>;"
+    assert instance.parameters is not None
+    types = cpp_tokens(library, instance.parameters)
+    return f"static void (*const {_INSTANCE})({types}) = &{name};"
 
 
 def _left_out(library: Library, kernel: KernelModel) -> set[int]:
     """The functions that are not part of the unit: other kernels, and what nobody calls and cannot compile."""
     entries = {i for i in library.entries if library.functions[i] is not kernel.function}
     unreached = set(range(len(library.functions))) - kernel.reached - set(library.entries)
-    return entries | {i for i in unreached if library.unsupported(i)}
+    return (entries - kernel.reached) | {i for i in unreached if library.unsupported(i)}
 
 
 def _functions_to_inline(library: Library) -> set[int]:
@@ -113,63 +139,16 @@ def _is_instantiation(library: Library, function: Function) -> bool:
     return tokens[function.start].text == "template" and tokens[function.start + 1].text != "<"
 
 
-def _edit_tokens(library: Library, editor: TextEditor, cut: set[int]) -> list[str]:
-    """Replaces the tokens that C++ spells differently; returns the texts of the tokens that stay."""
-    tokens = library.prepared.tokens
-    undefined = _function_constant_declarations(library)
+def _edit(library: Library, editor: TextEditor, cut: set[int]) -> list[str]:
+    """Replaces the tokens that C++ spells differently, takes those in ``cut`` away; returns the texts that stay."""
+    replacements = spellings(library)
     kept: list[str] = []
-    index = 0
-    while index < len(tokens):
-        token = tokens[index]
+    for index, token in enumerate(library.prepared.tokens):
         if index in cut:
-            index += 1
+            editor.blank(token.start, token.end)
             continue
-        if token.text == "[" and index + 1 < len(tokens) and tokens[index + 1].text == "[":
-            end = _attribute_end(library, index)
-            if tokens[index + 2].text not in _KEPT_ATTRIBUTES:
-                editor.blank(token.start, tokens[end - 1].end)
-                if any(t.text == "kernel" for t in tokens[index:end]):
-                    editor.replace(token.start, tokens[end - 1].end, "static")
-                index = end
-                continue
-        replacement = "extern const" if index in undefined else _spelling(token.kind, token.text)
-        if replacement is None:
-            kept.append(token.text)
-        else:
-            kept.append(replacement)
+        replacement = replacements.get(index)
+        kept.append(token.text if replacement is None else replacement)
+        if replacement is not None:
             editor.replace(token.start, token.end, replacement)
-        index += 1
     return kept
-
-
-def _function_constant_declarations(library: Library) -> set[int]:
-    """The ``constant`` of each variable that gets its value later: no kernel compiled now reads it."""
-    tokens = library.prepared.tokens
-    return {
-        next(i for i in declared.tokens if tokens[i].text == "constant")
-        for declared in library.constants.declared.values()
-    }
-
-
-def _attribute_end(library: Library, index: int) -> int:
-    depth = 0
-    for end in range(index, len(library.prepared.tokens)):
-        text = library.prepared.tokens[end].text
-        depth += (text == "[") - (text == "]")
-        if depth == 0:
-            return end + 1
-    return len(library.prepared.tokens)
-
-
-def _spelling(kind: TokenKind, text: str) -> str | None:
-    """The C++ spelling of a token, None when it is the same."""
-    if kind is TokenKind.NUMBER:
-        number = cpp_number(text)
-        return number if number != text else None
-    if kind is not TokenKind.IDENTIFIER:
-        return None
-    if text == "constant":
-        return "const"
-    if text == "kernel":
-        return "static"
-    return "" if text in ADDRESS_SPACES else None

@@ -22,8 +22,8 @@ def kernel_object(unit: TranslationUnit, program: MslProgram) -> Path:
 
     Raises MslError at the user's line when the compiler refuses the text.
     """
-    name = unit.kernel.function.name
-    entry = entry_text(unit.kernel)
+    name = unit.kernel.function.name  # a host name may hold any character
+    entry = entry_text(unit)
     key = object_key(unit.key_text + "\0" + entry, program.options)
     found = object_cache.find(name, key)
     if found is not None:
@@ -73,7 +73,7 @@ def kernel_flags(options: CompileOptions) -> tuple[str, ...]:
 
 def kernel_assembly(unit: TranslationUnit, options: CompileOptions) -> str:
     """The assembly text of a kernel."""
-    completed = clang.assembly(unit.cpp_text(entry_text(unit.kernel)), kernel_flags(options))
+    completed = clang.assembly(unit.cpp_text(entry_text(unit)), kernel_flags(options))
     if not completed.succeeded:
         raise InternalError(
             f"a kernel that compiled before does not now: {completed.diagnostics.strip()}"
@@ -86,8 +86,8 @@ def native_runtime_object() -> Path:
     target = clang.host_target()
     flags = (f"--target={target.triple}", *target.flags, "-O2", "-x", "c++", "-std=c++17", "-fno-exceptions",
              "-fno-rtti", "-nostdinc", "-fPIC", "-fvisibility=hidden", "-fno-threadsafe-statics",
-             "-fno-stack-protector", f"-I{NATIVE_DIR}")  # fmt: skip
-    key = _digest(clang.toolchain(), headers_digest(NATIVE_DIR), *flags)
+             "-fno-stack-protector", "-fsigned-char", f"-I{NATIVE_DIR}", f"-I{clang.INCLUDE_DIR}")  # fmt: skip
+    key = _digest(clang.toolchain(), _standard_headers(), headers_digest(NATIVE_DIR), *flags)
     found = object_cache.find("iris-runtime", key)
     if found is not None:
         return found

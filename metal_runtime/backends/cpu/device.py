@@ -11,7 +11,7 @@ from metal_runtime import settings
 from metal_runtime.backends.cpu.entry import SIMD_WIDTH
 from metal_runtime.backends.cpu.memory import CpuAllocator
 from metal_runtime.backends.cpu.native_runtime import native_runtime
-from metal_runtime.backends.cpu.outcomes import Outcome, exception_of
+from metal_runtime.backends.cpu.outcomes import Outcome
 from metal_runtime.backends.cpu.pipeline import MAX_THREADS_PER_THREADGROUP, CpuPipeline, CpuProgram
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.protocol import Binding, Device, DeviceTraits, Pipeline
@@ -31,14 +31,7 @@ class CpuStream:
             raise DeviceError(f"{pipeline!r} was not compiled for the CPU device")
         outcome = self._launch(pipeline.handle, pipeline.request(config, bindings))
         if outcome:
-            runtime = native_runtime()
-            raise exception_of(
-                Outcome(outcome),
-                pipeline.signature.name,
-                config,
-                address=runtime.fault_address(),
-                time_limit=runtime.time_limit,
-            )
+            raise pipeline.exception(Outcome(outcome), config)
 
     def synchronize(self) -> None:
         """Nothing to wait for."""

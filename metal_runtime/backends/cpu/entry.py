@@ -1,11 +1,12 @@
-"""The entry of a kernel: its model in, the C++ loops that call it for a range of work items out."""
+"""The entry of a kernel: its translation unit in, the C++ loops that call it for a range of work items out."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from metal_runtime.msl.library import KernelModel
+from metal_runtime.msl.msl_to_cpp import TranslationUnit
 from metal_runtime.msl.parameters import Parameter
+from metal_runtime.msl.strategy import FIBERS, LOOPS
 from metal_runtime.msl.type_texts import Passing
 from metal_runtime.program import ArgumentKind
 
@@ -60,7 +61,7 @@ _BY_ROW = """\
         item += count;
     }}
 """
-_BY_THREADGROUP = """\
+_EACH_THREADGROUP = """\
     for (__iris::u64 item = begin; item < end; ++item) {{
         const __iris::u64 plane = item / launch.groups[0];
         const __iris::u32 gx = item % launch.groups[0], gy = plane % launch.groups[1], gz = plane / launch.groups[1];
@@ -68,6 +69,10 @@ _BY_THREADGROUP = """\
         const __iris::u32 nx = __iris::smaller(launch.group[0], launch.grid[0] - x0);
         const __iris::u32 ny = __iris::smaller(launch.group[1], launch.grid[1] - y0);
         const __iris::u32 nz = __iris::smaller(launch.group[2], launch.grid[2] - z0);
+"""
+_BY_THREADGROUP = (
+    _EACH_THREADGROUP
+    + """\
         for (__iris::u32 k = 0; k < nz; ++k)
             for (__iris::u32 j = 0; j < ny; ++j) {{
                 const __iris::u32 y = y0 + j, z = z0 + k, row = (k * ny + j) * nx;
@@ -78,55 +83,93 @@ _BY_THREADGROUP = """\
             }}
     }}
 """
+)
+_BY_FIBERS = (
+    _EACH_THREADGROUP
+    + """\
+        const auto thread = [&](__iris::u32 index) {{
+            const __iris::u32 line = index / nx, i = index % nx, j = line % ny, k = line / ny;
+            const __iris::u32 x = x0 + i, y = y0 + j, z = z0 + k;
+            {call};
+        }};
+        if (!__iris::run_fibers(worker, nx * ny * nz, thread)) return;
+    }}
+"""
+)
+_LOOPS = {
+    (LOOPS, False): _BY_ROW,
+    (LOOPS, True): _BY_THREADGROUP,
+    (FIBERS, True): _BY_FIBERS,
+}
 
 
-def runs_by_threadgroup(kernel: KernelModel) -> bool:
+def runs_by_threadgroup(unit: TranslationUnit) -> bool:
     """Whether a work item of the kernel is a threadgroup; else it is a thread of the grid."""
-    return not _GRID_LEVEL.issuperset(kernel.signature.builtins)
+    return unit.strategy != LOOPS or not _GRID_LEVEL.issuperset(unit.kernel.signature.builtins)
 
 
-def entry_text(kernel: KernelModel) -> str:
+def entry_text(unit: TranslationUnit) -> str:
     """The C++ function ``iris_kernel``: arguments unpacked once, then loops whose innermost runs along x."""
-    name = "::".join((*kernel.function.scope, kernel.function.name))
-    order = {argument.index: place for place, argument in enumerate(kernel.signature.arguments)}
+    kernel = unit.kernel
+    signature = kernel.signature
+    buffers = {argument.index: place for place, argument in enumerate(signature.arguments)}
+    memory = {
+        argument.index: place
+        for place, argument in enumerate(signature.threadgroup_arguments, len(buffers))
+    }
     declarations, operands = [], []
     for number, parameter in enumerate(kernel.parameters):
         if parameter.argument is not None:
-            declarations.append(_declaration(number, parameter, order[parameter.argument.index]))
+            declarations.append(_declaration(number, parameter, buffers[parameter.argument.index]))
             is_value = parameter.argument.kind is ArgumentKind.VALUE
             operands.append(
                 f"a{number}.value" if is_value else f"{_dereference(parameter)}a{number}"
             )
+        elif parameter.threadgroup is not None:
+            declarations.append(_in_memory(number, parameter, memory[parameter.threadgroup.index]))
+            operands.append(f"{_dereference(parameter)}a{number}")
         elif parameter.builtin is not None:
             operands.append(_builtin_operand(number, parameter, parameter.builtin))
-    call = f"::{name}({', '.join(operands)})"
-    loops = (_BY_THREADGROUP if runs_by_threadgroup(kernel) else _BY_ROW).format(call=call)
+    call = f"function({', '.join(operands)})"
+    loops = _LOOPS[unit.strategy, runs_by_threadgroup(unit)].format(call=call)
     unpacking = "".join(f"    {line}\n" for line in declarations)
     return (
         '#include "entry.h"\n'
-        f"{_sizes_text(kernel, name)}"
+        f"{_sizes_text(unit)}"
         f'extern "C" __attribute__((visibility("default"))) void {ENTRY_SYMBOL}(\n'
-        "    const void *const *arguments, const __iris::Launch &launch_of_caller, __iris::u64 begin, __iris::u64 end) {\n"
-        f"    using F = decltype(&::{name});\n"
+        "    const void *const *arguments, const __iris::Launch &launch_of_caller, __iris::Worker &worker,\n"
+        "    __iris::u64 begin, __iris::u64 end) {\n"
+        f"    constexpr auto function = {unit.symbol};\n"
+        "    using F = __iris::bare<decltype(function)>::type;\n"
         "    const __iris::Launch launch = launch_of_caller;\n"
         f"{unpacking}{loops}}}\n"
     )
 
 
-def _sizes_text(kernel: KernelModel, name: str) -> str:
+def _sizes_text(unit: TranslationUnit) -> str:
     numbers = {
         parameter.argument.index: number
-        for number, parameter in enumerate(kernel.parameters)
+        for number, parameter in enumerate(unit.kernel.parameters)
         if parameter.argument is not None
     }
     sizes = ", ".join(
-        f"__iris::element_size<__iris::parameter<decltype(&::{name}), {numbers[argument.index]}>>"
-        for argument in kernel.signature.arguments
+        f"__iris::element_size<__iris::parameter<__iris::bare<decltype({unit.symbol})>::type, "
+        f"{numbers[argument.index]}>>"
+        for argument in unit.kernel.signature.arguments
     )
     if not sizes:
         return ""
     symbol = f'extern "C" __attribute__((visibility("default"))) const __iris::u32 {SIZES_SYMBOL}[]'
     return f"{symbol} = {{{sizes}}};\n"
+
+
+def _in_memory(number: int, parameter: Parameter, place: int) -> str:
+    """A threadgroup argument: its offset in the threadgroup's memory comes with the arguments."""
+    address = f"(worker.memory + (__iris::u64)arguments[{place}])"
+    if parameter.passing is Passing.REFERENCE:
+        pointee = f"typename __iris::referred<__iris::parameter<F, {number}>>::type"
+        return f"{pointee} *const a{number} = ({pointee} *){address};"
+    return f"const auto a{number} = (__iris::bare_parameter<F, {number}>){address};"
 
 
 def _declaration(number: int, parameter: Parameter, place: int) -> str:

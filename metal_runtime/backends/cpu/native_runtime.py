@@ -16,7 +16,22 @@ class NativePipeline(ctypes.Structure):
         ("entry", ctypes.c_void_p),
         ("by_threadgroup", ctypes.c_uint32),
         ("argument_count", ctypes.c_uint32),
+        ("meets", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
         ("cost", ctypes.c_double),
+    )
+
+
+class Divergence(ctypes.Structure):
+    """``iris_fiber_report`` of native/fibers.h; places are lines from bit 12 on, columns below."""
+
+    _fields_ = (
+        ("place", ctypes.c_uint32),
+        ("arrived", ctypes.c_uint32),
+        ("ended", ctypes.c_uint32),
+        ("other_place", ctypes.c_uint32),
+        ("other_arrived", ctypes.c_uint32),
+        ("threads", ctypes.c_uint32),
     )
 
 
@@ -36,6 +51,8 @@ class NativeRuntime:
         self.free.restype = None
         self.fault_address = library.iris_fault_address
         self.fault_address.restype = ctypes.c_uint64
+        self.divergence = library.iris_divergence
+        self.divergence.restype = ctypes.POINTER(Divergence)
         self.set_threads = library.iris_set_threads
         self.set_threads.argtypes = (ctypes.c_uint32,)
         self.set_threads.restype = None

@@ -20,15 +20,19 @@ from metal_runtime.backends.cpu.native_runtime import (
     load_object,
     native_runtime,
 )
+from metal_runtime.backends.cpu.outcomes import Outcome, divergence, exception_of
+from metal_runtime.backends.cpu.threadgroup_memory import ThreadgroupMemory
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.protocol import Binding
-from metal_runtime.errors import InternalError, LaunchError
-from metal_runtime.msl.awaiting_execution import not_yet
-from metal_runtime.msl.library import Library, read_library
+from metal_runtime.errors import InternalError, LaunchError, MslError
+from metal_runtime.msl.library import KernelModel, Library, read_library
 from metal_runtime.msl.msl_to_cpp import TranslationUnit, translate
+from metal_runtime.msl.strategy import LOOPS
 from metal_runtime.program import MslProgram, Signature
+from metal_runtime.settings import strategy_wish
 
 MAX_THREADS_PER_THREADGROUP = 1024
+_HEADER_BYTES = 32
 _RELATIVE = 1 << 63  # marks an argument that is an offset into the request itself
 
 
@@ -37,7 +41,7 @@ class PipelineTexts(Mapping[str, str]):
 
     def __init__(self, unit: TranslationUnit, program: MslProgram) -> None:
         self._makers: dict[str, Callable[[], str]] = {
-            "cpp": lambda: unit.cpp_text(entry_text(unit.kernel)),
+            "cpp": lambda: unit.cpp_text(entry_text(unit)),
             "asm": lambda: kernel_assembly(unit, program.options),
         }
 
@@ -58,21 +62,24 @@ class CpuPipeline:
         name = unit.kernel.signature.name
         # The caller's signature has the caller's names: MSL may have had to spell a parameter otherwise.
         declared = next((s for s in program.entry_points if s.name == name), unit.kernel.signature)
-        self.strategy = "loops"
+        self.strategy = unit.strategy
         self.max_threads_per_threadgroup = declared.max_threads or MAX_THREADS_PER_THREADGROUP
         self.texts: Mapping[str, str] = PipelineTexts(unit, program)
         self._library = load_object(str(kernel_object(unit, program)))  # keeps the code mapped
         self.signature: Signature = _with_sizes(declared, self._library)
-        count = len(self.signature.arguments)
+        self._unit, self._program = unit, program
+        self._memory = ThreadgroupMemory(unit, self.signature)
+        count = len(self.signature.arguments) + len(self.signature.threadgroup_arguments)
         self._native = NativePipeline(
             entry=function_address(self._library, ENTRY_SYMBOL),
-            by_threadgroup=runs_by_threadgroup(unit.kernel),
+            by_threadgroup=runs_by_threadgroup(unit),
             argument_count=count,
+            meets=unit.strategy != LOOPS,
         )
         self.handle = ctypes.addressof(self._native)
-        padding = -(24 + 8 * count) % 16
-        self._pack = struct.Struct(f"6I{count}Q{padding}x").pack
-        self._values_at = 24 + 8 * count + padding
+        padding = -(_HEADER_BYTES + 8 * count) % 16
+        self._pack = struct.Struct(f"8I{count}Q{padding}x").pack
+        self._values_at = _HEADER_BYTES + 8 * count + padding
 
     def request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
         """The launch as native/pool.cpp reads it: counts, addresses, then the bytes of values."""
@@ -84,8 +91,11 @@ class CpuPipeline:
             else:
                 words.append(_RELATIVE | (self._values_at + len(values)))
                 values += binding + bytes(-len(binding) % 16)  # type: ignore[operator]
+        nbytes, offsets = self._memory.of_launch(config.threadgroup_memory)
         try:
-            return self._pack(*config.grid, *config.threadgroup, *words) + values
+            return (
+                self._pack(*config.grid, *config.threadgroup, nbytes, 0, *words, *offsets) + values
+            )
         except struct.error:
             raise self._bad_request(config, bindings) from None
 
@@ -100,6 +110,19 @@ class CpuPipeline:
             kernel=self.signature.name,
         )
 
+    def exception(self, outcome: Outcome, config: LaunchConfig) -> BaseException:
+        """What a launch that ended so raises; to be asked in the thread that made it."""
+        runtime = native_runtime()
+        if outcome is Outcome.DIVERGED:
+            return divergence(runtime.divergence().contents, self._unit, self._program)
+        return exception_of(
+            outcome,
+            self.signature.name,
+            config,
+            address=runtime.fault_address(),
+            time_limit=runtime.time_limit,
+        )
+
 
 class CpuProgram:
     """A program whose kernels compile when they are first asked for."""
@@ -108,16 +131,17 @@ class CpuProgram:
         self._program = program
         self._library: Library = read_library(program.source, program.file, program.options)
         self._pipelines: dict[str, CpuPipeline] = {}
-        for signature in program.entry_points:
-            _check_agreement(signature, self._library.kernel(signature.name).signature)
 
     def pipeline(self, name: str) -> CpuPipeline:
         found = self._pipelines.get(name)
         if found is None:
-            refusal = not_yet(self._library, self._library.kernel(name))
-            if refusal is not None:
-                raise refusal
-            unit = translate(self._library, name)
+            kernel = self._library.kernel(name)
+            for signature in self._program.entry_points:
+                if signature.name == name:
+                    _check_agreement(signature, kernel.signature)
+            if kernel.missing_constants:
+                raise _missing_constants(kernel)
+            unit = translate(self._library, name, self._program.options.strategy or strategy_wish())
             native_runtime().install_fault_handlers()
             # Two threads may both compile it: the same object comes out, and one of them stays.
             found = self._pipelines.setdefault(name, CpuPipeline(unit, self._program))
@@ -135,6 +159,16 @@ def _with_sizes(signature: Signature, library: ctypes.CDLL) -> Signature:
         for argument, size in zip(arguments, sizes, strict=True)
     ]
     return replace(signature, arguments=tuple(sized))
+
+
+def _missing_constants(kernel: KernelModel) -> MslError:
+    names = ", ".join(f"`{c.name}` ({c.index})" for c in kernel.missing_constants)
+    first = kernel.missing_constants[0]
+    return MslError(
+        f"kernel `{kernel.signature.name}` needs values for its function constants: {names}",
+        kernel.signature.span,
+        hint=f"give them when it is compiled: constants={{{first.name!r}: ...}}",
+    )
 
 
 def _check_agreement(declared: Signature, read: Signature) -> None:

@@ -14,8 +14,23 @@ struct Launch {
     u32 groups[3];  ///< threadgroups of each axis, partial ones included
 };
 
+/// What the thread that runs work items lends to the kernel.
+struct Worker {
+    char *memory;  ///< the threadgroup's
+    char *rows;    ///< room for what lives across meetings in a kernel that runs by regions
+    char *rows_end;
+    /// Runs thread(argument, 0) to thread(argument, threads - 1) as fibers. False when the launch has come to its end.
+    bool (*run_fibers)(Worker &worker, u32 threads, void (*thread)(void *argument, u32 index), void *argument);
+};
+
 /// Runs the work items [begin, end): threads of the grid in row order, or threadgroups in row order.
-using Entry = void (*)(const void *const *arguments, const Launch &launch, u64 begin, u64 end);
+using Entry = void (*)(const void *const *arguments, const Launch &launch, Worker &worker, u64 begin, u64 end);
+
+/// Runs a callable of a thread's index as the fibers of one threadgroup.
+template <class F> inline bool run_fibers(Worker &worker, u32 threads, const F &thread) {
+    return worker.run_fibers(worker, threads, [](void *f, u32 index) { (*static_cast<const F *>(f))(index); },
+                             const_cast<F *>(&thread));
+}
 
 template <unsigned I, class F> struct parameter_of;
 template <unsigned I, class R, class... T> struct parameter_of<I, R (*)(T...)> {

@@ -13,6 +13,7 @@ static u32 chained[32];
 
 static void forget_thread(void *pointer) {
     Thread *thread = static_cast<Thread *>(pointer);
+    strip(thread);
     if (thread->stack) {
         AlternateStack none{};
         none.flags = STACK_DISABLED;
@@ -120,6 +121,8 @@ static void on_fault(int signal, void *info, void *context) {
     if (!thread || !thread->serving || code <= 0) return as_before(signal, info, context);
     u64 address = *reinterpret_cast<u64 *>(static_cast<char *>(info) + INFO_ADDRESS_OFFSET);
     Outcome outcome = signal == SIG_FPE ? DIVISION : signal == SIG_SEGV || signal == SIG_BUS ? MEMORY : TRAP;
+    const void *touched = reinterpret_cast<const void *>(address);
+    if (outcome == MEMORY && thread->fibers && iris_fibers_overflowed_thread(thread->fibers, touched) >= 0) outcome = STACK;
     leave_kernel(thread, outcome, address);
 }
 

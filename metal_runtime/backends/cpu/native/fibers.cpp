@@ -253,6 +253,8 @@ IRIS_EXPORT int iris_fibers_run(iris_fiber_arena* arena, unsigned threads, iris_
   return arena->outcome;
 }
 
+IRIS_EXPORT void iris_fibers_set_memory(iris_fiber_arena* arena, char* memory) { arena->shared.memory = memory; }
+
 IRIS_EXPORT int iris_fibers_overflowed_thread(const iris_fiber_arena* arena, const void* address) {
   size_t offset = reinterpret_cast<size_t>(address) - reinterpret_cast<size_t>(arena);
   size_t slot = offset >> fiber::slot_shift;

@@ -39,5 +39,8 @@ IRIS_EXPORT void iris_fibers_destroy(iris_fiber_arena* arena);
 IRIS_EXPORT int iris_fibers_run(iris_fiber_arena* arena, unsigned threads, iris_fiber_entry entry, void* argument,
                                 const volatile int* stop, iris_fiber_report* report);
 
+// The threadgroup's memory, which the fibers find in their group.
+IRIS_EXPORT void iris_fibers_set_memory(iris_fiber_arena* arena, char* memory);
+
 // Which thread's guard page holds `address`, or -1: a fault there means that its stack is exhausted.
 IRIS_EXPORT int iris_fibers_overflowed_thread(const iris_fiber_arena* arena, const void* address);

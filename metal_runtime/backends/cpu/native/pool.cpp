@@ -26,14 +26,14 @@ static u64 aligned_grain(double items, const Call &call, u32 threads) {
 }
 
 /// Takes chunks and runs them until none is left. Returns the work items done; nothing when a fault ended it.
-static u64 take_chunks(Call &call, u64 until) {
+static u64 take_chunks(Thread *thread, Call &call, u64 until) {
     u64 done = 0;
     while (call.running()) {
         u64 grain = __atomic_load_n(&call.grain, __ATOMIC_RELAXED);
         u64 begin = add(call.next, grain);
         if (begin >= call.total) break;
         u64 end = call.total - begin < grain ? call.total : begin + grain;
-        call.entry(call.arguments, call.launch, begin, end);
+        call.entry(call.arguments, call.launch, thread->worker, begin, end);
         done += end - begin;
         if (until && now() > until) break;
     }
@@ -43,10 +43,14 @@ static u64 take_chunks(Call &call, u64 until) {
 static u64 serve(Thread *thread, Call &call, u64 until) {
     StandardFloats floats;
     volatile u64 done = 0;
+    if (!equip(thread, call)) {
+        call.end(load(call.state), NO_MEMORY);
+        return 0;
+    }
     if (_setjmp(thread->resume) == 0) {
         thread->serving = &call;
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        done = take_chunks(call, until);
+        done = take_chunks(thread, call, until);
     }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     thread->serving = nullptr;
@@ -155,6 +159,7 @@ static void run(Thread *thread, Pipeline &pipeline) {
 /// What Python packs for a launch; `arguments` follow, and the bytes of values after them.
 struct Request {
     u32 grid[3], group[3];
+    u32 memory_bytes, reserved;  // of threadgroup memory
 };
 constexpr u64 RELATIVE = u64(1) << 63;  // marks an argument that is an offset into the request itself
 
@@ -171,6 +176,9 @@ static bool prepare(Call &call, const Pipeline &pipeline, const char *bytes) {
         total *= pipeline.by_threadgroup ? call.launch.groups[axis] : grid;
     }
     if (total >> 62) return false;
+    u64 threads = u64(request.group[0]) * request.group[1];
+    if (pipeline.meets && (threads > MAX_THREADS || threads * request.group[2] > MAX_THREADS)) return false;
+    call.memory_bytes = pipeline.meets ? request.memory_bytes + 64 : 0;
     for (u32 i = 0; i < pipeline.argument_count; ++i)
         call.arguments[i] = arguments[i] & RELATIVE ? bytes + (arguments[i] & ~RELATIVE) : reinterpret_cast<const void *>(arguments[i]);
     call.entry = pipeline.entry;
@@ -198,6 +206,9 @@ EXPORT u32 iris_launch(Pipeline *pipeline, const char *request) {
 
 /// The address that the last launch of this thread touched when it failed.
 EXPORT u64 iris_fault_address() { return this_thread()->call.address; }
+
+/// Where and how the last launch of this thread diverged.
+EXPORT const iris_fiber_report *iris_divergence() { return &this_thread()->call.report; }
 
 EXPORT void iris_set_threads(u32 count) { store(wanted_threads, count < 1 ? 1u : count); }
 

@@ -1,17 +1,23 @@
 // Every thread that runs kernels has a Thread: its guard against faults, and the call it made or serves.
 #pragma once
 
+#include "fibers.h"
 #include "platform.h"
 
-constexpr int MAX_ARGUMENTS = 31;
+constexpr int MAX_ARGUMENTS = 62;  // 31 buffers, 31 pieces of threadgroup memory
+constexpr u32 MAX_THREADS = 1024;   // of a threadgroup whose threads meet
+constexpr u64 ROWS_BYTES = u64(64) << 20;  // address space; pages come when they are touched
 
-enum Outcome : u32 { FINISHED = 0, DIVISION = 1, MEMORY = 2, TRAP = 3, TIME_LIMIT = 4, INTERRUPTED = 5, INVALID = 6, NO_THREADS = 7 };
+enum Outcome : u32 { FINISHED = 0, DIVISION = 1, MEMORY = 2, TRAP = 3, TIME_LIMIT = 4, INTERRUPTED = 5, INVALID = 6, NO_THREADS = 7,
+    DIVERGED = 8, STACK = 9, NO_MEMORY = 10, ROWS = 11 };
 
 /// A compiled kernel as Python made it; `cost` is learned: nanoseconds of one work item.
 struct Pipeline {
     __iris::Entry entry;
     u32 by_threadgroup;  // whether a work item is a threadgroup, else a thread
     u32 argument_count;
+    u32 meets;           // whether threads of a threadgroup meet or share memory
+    u32 reserved;
     double cost;
 };
 
@@ -25,6 +31,8 @@ struct Call {
     u32 workers;       // pool threads inside; the caller sleeps on it
     u32 state;         // the Outcome, whether a call is in progress, and which: one word, so that nobody ends a later call
     u64 address;       // the address that a MEMORY fault touched
+    u64 memory_bytes;  // of threadgroup memory; 0 when the kernel's threads work alone
+    iris_fiber_report report;  // of a DIVERGED launch
     Call *following;   // in the list of open calls
 
     static constexpr u32 OUTCOME = 15, IN_PROGRESS = 16, SERIAL = 32;
@@ -40,6 +48,9 @@ struct Call {
 
 struct Thread {
     alignas(16) unsigned char resume[512];  // a jmp_buf: at most 312 bytes on the supported systems
+    __iris::Worker worker;
+    iris_fiber_arena *fibers;               // its stacks, made when a kernel first needs them
+    u64 memory_bytes;                       // how much threadgroup memory it has
     Call *volatile serving;                 // the call whose kernel this thread runs now
     Call call;                              // the call that this thread makes
     pthread_t handle;
@@ -56,6 +67,10 @@ extern Thread *registry;
 Thread *this_thread();
 /// Forgets every thread but the caller's: the others did not survive a fork.
 void keep_only_this_thread();
+/// Memory for the threadgroups of a call. False: the system has none.
+bool equip(Thread *thread, const Call &call);
+/// Gives back the stacks and memory of a thread that ends.
+void strip(Thread *thread);
 void install_fault_handlers();
 /// Ends `call`, if its state still is `seen`, and what runs for it. The registry must be locked.
 void stop_call(Call &call, u32 seen, Outcome outcome);

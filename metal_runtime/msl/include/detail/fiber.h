@@ -61,6 +61,7 @@ struct group {
   uint (*advance)(group*, uint thread);  // who goes on when all threads of a simdgroup wait
   void (*entry)(void* argument, uint thread);
   void* argument;
+  char* memory;  // of the threadgroup: see threadgroup_memory.h
   uint threads;
   simdgroup simdgroups[max_simdgroups];
 };
