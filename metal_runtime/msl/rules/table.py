@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from metal_runtime.msl.rules import forbidden, functions, kernels, variables
+from metal_runtime.msl.rules import forbidden, functions, kernels, space_flow, variables
 from metal_runtime.msl.rules.checked_text import CheckedText
 from metal_runtime.msl.rules.finding import Found, Severity
 
@@ -41,6 +41,8 @@ RULES: tuple[Rule, ...] = (
          functions.find_function_pointers),
     Rule("address-space-missing", "A pointer or reference names its address space.", "MSL 4, Address Spaces",
          variables.find_missing_space),
+    Rule("address-space", "A pointer or reference keeps its address space: in initial values, assignments, calls, returns and "
+         "casts.", "MSL 4, Address Spaces", space_flow.find_wrong_spaces),
     Rule("program-scope", "Variables at program scope are constant.", "MSL 4.2, Constant Address Space",
          variables.find_program_scope),
     Rule("variable-space", "Variables of functions are not in device memory.", "MSL 4.1, Device Address Space", variables.find_variable_space),

@@ -75,7 +75,7 @@ def _likely_space(text: CheckedText, index: int) -> str:
 
 def find_program_scope(text: CheckedText) -> Iterator[Found]:
     """A variable at program scope lives in constant memory (MSL 4.2); 3.2's bindings have an attribute."""
-    for declaration in _program_declarations(text):
+    for declaration in program_declarations(text):
         words = [text.texts[i] for i in declaration]
         head = words[: words.index("=")] if "=" in words else words
         if (
@@ -111,7 +111,7 @@ _NO_VARIABLE = frozenset(["using", "typedef", "static_assert", "struct", "class"
                           "#", "}", ";", ")", "__attribute__", "_Static_assert"])  # fmt: skip
 
 
-def _program_declarations(text: CheckedText) -> Iterator[range]:
+def program_declarations(text: CheckedText) -> Iterator[range]:
     """The declarations of variables outside functions and classes, without their semicolons."""
     ends = {f.start: f.end for f in text.functions}
     index, end = 0, len(text.texts)
