@@ -30,13 +30,17 @@ if TYPE_CHECKING:
         LaunchError,
         MslError,
         ShapeError,
+        UnknownKernelError,
         UnsupportedPythonError,
     )
+    from metal_runtime.library import Library, compile
     from metal_runtime.logging import LogLevel, configure_logging, get_logger
 
 _MODULES = {"api": "api", "metal": "language", "ops": "ops"}
 _HOMES = {
+    "Library": "library",
     "MetalBuffer": "buffer",
+    "compile": "library",
     "DType": "dtype",
     "LogLevel": "logging",
     "configure_logging": "logging",
@@ -55,6 +59,7 @@ _HOMES = {
         "LaunchError",
         "MslError",
         "ShapeError",
+        "UnknownKernelError",
         "UnsupportedPythonError",
     ],
     "errors",
@@ -73,13 +78,16 @@ __all__ = [
     "KernelFunction",
     "KernelTypeError",
     "LaunchError",
+    "Library",
     "LogLevel",
     "MetalBuffer",
     "MslError",
     "ShapeError",
+    "UnknownKernelError",
     "UnsupportedPythonError",
     "__version__",
     "api",
+    "compile",
     "configure_logging",
     "get_logger",
     "kernel",

@@ -13,10 +13,11 @@ from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.device.pool import PoolStatistics
 from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.dtype import DType
-from metal_runtime.errors import DTypeError, ShapeError
+from metal_runtime.errors import DTypeError, MslError, ShapeError
+from metal_runtime.library import Library, LibraryKernel
+from metal_runtime.library import compile as compile_library
 from metal_runtime.msl_types import Vector, numpy_storage, parse_value_type
 from metal_runtime.runtime.kernel_registry import KernelRegistry
-from metal_runtime.runtime.msl_kernel import MslKernel
 from metal_runtime.runtime.session import Event, get_session
 
 __all__ = [
@@ -140,7 +141,7 @@ def register_kernel(name: str, source: str, function_name: str) -> None:
     Raises:
         MslError: the text is refused, at its line; the name is not registered.
     """
-    kernel = MslKernel(name, source, function_name)
+    kernel = LibraryKernel(_library(source, name), function_name, name)
     kernel.prepare()
     get_session().kernels.register(kernel)
 
@@ -162,12 +163,7 @@ def launch(
     source: str, function_name: str, grid: Any, block: Any = None, args: Sequence[Any] = ()
 ) -> None:
     """Launches a kernel of an MSL text, which is compiled once; otherwise as ``launch_kernel``."""
-    session = get_session()
-    key = source, function_name
-    kernel = session.msl_kernels.get(key)
-    if kernel is None:
-        kernel = session.msl_kernels[key] = MslKernel(function_name, source, function_name)
-    kernel.launch(args, grid, block)
+    _library(source, function_name)[function_name].launch(args, grid, block)
 
 
 def synchronize() -> None:
@@ -221,6 +217,20 @@ def device() -> DeviceTraits:
 def log_event(name: str, duration_ms: float, phase: str = "run") -> None:
     """Enters an event of the program's own, in milliseconds, beside those of iris."""
     get_session().log_event(Event(name, float(duration_ms), phase))
+
+
+def _library(source: str, name: str) -> Library:
+    """Each text is read once a session, however many kernels are taken from it."""
+    libraries = get_session().libraries
+    library = libraries.get(source) if isinstance(source, str) else None
+    if library is None:
+        if not isinstance(source, str) or not source.strip():
+            raise MslError(
+                f"the MSL text of kernel `{name}` is {'empty' if isinstance(source, str) else 'no string'}",
+                hint="pass the text itself, for example Path('kernels.metal').read_text()",
+            )
+        library = libraries[source] = compile_library(source)
+    return library
 
 
 # --- what callers pass ---------------------------------------------------------------------------

@@ -6,6 +6,7 @@ IrisError
 │   ├── KernelTypeError           ill-typed, or a type that cannot be inferred
 │   └── MslError                  MSL text that Metal or clang refuses
 ├── LaunchError                   a launch that cannot be made; names kernel and parameter
+│   ├── UnknownKernelError        a library has no kernel of this name
 │   └── KernelFault               a kernel that failed while it ran
 ├── DTypeError                    a dtype that Metal has not, or that an operator does not take
 ├── ShapeError                    shapes that do not fit each other
@@ -104,6 +105,13 @@ class LaunchError(IrisError):
         self.parameter = parameter
         where = f"kernel `{kernel}`" + (f", parameter `{parameter}`" if parameter else "")
         super().__init__(f"{where}: {message}", hint=hint)
+
+
+class UnknownKernelError(LaunchError, AttributeError, KeyError):
+    """A library was asked for a kernel that it does not have."""
+
+    def __str__(self) -> str:  # KeyError would show the text in quotation marks
+        return self.render()
 
 
 class KernelFault(LaunchError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,16 @@ from metal_runtime.msl.call_graph import CallGraph
 from metal_runtime.msl.constant_expressions import Lookup, Number, enumerators, evaluate
 from metal_runtime.msl.declarations import DeclarationScanner, Function
 from metal_runtime.msl.engine_constructs import find_construct
+from metal_runtime.msl.entries import (
+    STAGES,
+    Entries,
+    head_attributes,
+    stage_of,
+    template_prefix,
+)
 from metal_runtime.msl.function_constants import FunctionConstants
 from metal_runtime.msl.meetings import Meeting, find_meetings
 from metal_runtime.msl.parameters import (
-    Attributes,
     DeclaredParameter,
     Parameter,
     Surroundings,
@@ -30,7 +35,6 @@ from metal_runtime.msl.templates import (
     read_instantiation,
     template_bindings,
     template_parameters,
-    text_of,
 )
 from metal_runtime.msl.threadgroup_memory import (
     ThreadgroupVariable,
@@ -38,17 +42,8 @@ from metal_runtime.msl.threadgroup_memory import (
     total_bytes,
 )
 from metal_runtime.msl.tokens import Token, TokenKind
-from metal_runtime.msl.type_texts import TypeReader, plain_type, type_text
-from metal_runtime.msl_types import parse_value_type
+from metal_runtime.msl.type_texts import TypeReader, aliases_of
 from metal_runtime.program import CompileOptions, FunctionConstant, Signature
-
-_STAGES = ("kernel", "vertex", "fragment")
-_ATTRIBUTE_STAGES = (
-    *_STAGES,
-    "mesh",
-    "object",
-    "intersection",
-)  # these may be ordinary names elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +68,6 @@ class KernelModel:
 
     missing_constants: tuple[FunctionConstant, ...] = ()
     """The function constants that it needs and that the options give no value."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A name under which a kernel can be asked for."""
-
-    function: int | None
-    instance: Instantiation | None
-    place: int
-    """Of the token that names it."""
 
 
 class Library:
@@ -110,7 +95,7 @@ class Library:
             enumerators(prepared.tokens, scanner.enumerations),
             options.constants,
         )
-        self.aliases: Mapping[str, str] = _aliases(prepared, scanner.typedefs)
+        self.aliases: Mapping[str, str] = aliases_of(prepared.tokens, scanner.typedefs)
         """The text's own names of scalar and vector types."""
 
         self._types = TypeReader(self.aliases)
@@ -122,29 +107,33 @@ class Library:
         self._construct_errors: dict[int, MslError | None] = {}
         self._names_of_constants: dict[int, frozenset[str]] = {}
         self._models: dict[str, KernelModel | MslError] = {}
-        self._entries, self._twice = self._named_entries()
+        self._entries = Entries(prepared, self.functions, self.entries, self.instantiations)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all kernels (and graphics entry points), in the order of the text."""
-        return tuple(self._entries)
+        return tuple(self._entries.by_name)
 
     @property
     def kernels(self) -> Mapping[str, KernelModel]:
         """All kernels in which nothing stands in the way; reads every one."""
-        models = {name: self._model(name) for name in self._entries}
+        models = {name: self._model(name) for name in self._entries.by_name}
         return {name: m for name, m in models.items() if isinstance(m, KernelModel)}
 
     @property
     def problems(self) -> Mapping[str, MslError]:
         """Why the other kernels cannot run; a template without an instance is among them."""
-        models = {name: self._model(name) for name in self._entries}
+        models = {name: self._model(name) for name in self._entries.by_name}
         return {name: m for name, m in models.items() if isinstance(m, MslError)}
+
+    def is_kernel(self, name: str) -> bool:
+        """Whether ``name`` is a compute kernel that there is an instance of; it may still have a problem."""
+        return self._entries.is_kernel(name)
 
     def kernel(self, name: str) -> KernelModel:
         """The kernel called ``name``. Raises MslError: there is none, or something stands in its way."""
-        if name not in self._entries:
-            raise self._no_such_kernel(name)
+        if name not in self._entries.by_name:
+            raise self._entries.no_such_kernel(name)
         model = self._model(name)
         if isinstance(model, MslError):
             raise model.with_traceback(None)
@@ -163,55 +152,6 @@ class Library:
             self._meetings[index] = found
         return found
 
-    # --- entries ---------------------------------------------------------------------------------
-
-    def _named_entries(self) -> tuple[dict[str, _Entry], set[str]]:
-        tokens = self.prepared.tokens
-        found: list[tuple[str, _Entry]] = []
-        idle: list[tuple[str, _Entry]] = []  # templates of which there is no instance
-        for index in self.entries:
-            function = self.functions[index]
-            attributes = self._attributes(function)
-            host_name = text_of(attributes["host_name"][1]) if "host_name" in attributes else None
-            is_special = tokens[function.name_index + 1].text == "<" and host_name is None
-            if is_special or (function.template_names and self._has_instance(function)):
-                continue
-            entry = _Entry(index, None, function.name_index)
-            entries = idle if function.template_names else found
-            entries.append((host_name or function.name, entry))
-        for instance in self.instantiations:
-            arguments = instance.arguments
-            shown = type_text([tokens[i] for i in arguments]) if arguments else ""
-            name = instance.host_name or f"{instance.name}<{shown}>"
-            found.append((name, _Entry(None, instance, instance.qualified.stop - 1)))
-        named: dict[str, _Entry] = {}
-        twice = set()
-        for name, entry in sorted(found or idle[:1], key=lambda pair: pair[1].place):
-            if name in named:
-                twice.add(name)
-            named[name] = entry
-        return named, twice
-
-    def _has_instance(self, function: Function) -> bool:
-        return any(instance.name == function.name for instance in self.instantiations)
-
-    def _attributes(self, function: Function) -> Attributes:
-        where = (*range(function.start, function.parameters.start - 1), *function.qualifiers)
-        return attributes_of([self.prepared.tokens[i] for i in where])[1]
-
-    def _no_such_kernel(self, name: str) -> MslError:
-        instances = [n for n, e in self._entries.items() if e.instance and e.instance.name == name]
-        if instances:
-            return MslError(
-                f"`{name}` is a template; its instances have names of their own",
-                hint=_names_hint(instances),
-            )
-        close = difflib.get_close_matches(name, self._entries, n=3, cutoff=0.7)
-        hint = f"did you mean {' or '.join(f'`{c}`' for c in close)}?" if close else None
-        return MslError(
-            f"there is no kernel `{name}` in this text", hint=hint or _names_hint(self._entries)
-        )
-
     # --- models ----------------------------------------------------------------------------------
 
     def _model(self, name: str) -> KernelModel | MslError:
@@ -225,8 +165,8 @@ class Library:
         return found
 
     def _read(self, name: str) -> KernelModel:
-        entry = self._entries[name]
-        if name in self._twice:
+        entry = self._entries.by_name[name]
+        if name in self._entries.twice:
             token = self.prepared.tokens[entry.place]
             raise MslError(f"kernel `{name}` is defined twice", self.prepared.span(token))
         if entry.instance is not None:
@@ -265,7 +205,7 @@ class Library:
 
     def _kernel_model(self, name: str, index: int, instance: Instantiation | None) -> KernelModel:
         function = self.functions[index]
-        attributes = self._attributes(function)
+        attributes = head_attributes(self.prepared, function)
         self._check_head(function, instance)
         bindings = self._bindings(function, instance)
         lookup = self._lookup(bindings)
@@ -357,7 +297,7 @@ class Library:
             t
             for t in head
             if t.kind is TokenKind.IDENTIFIER
-            and t.text not in (*_STAGES, "static", "inline", "METAL_FUNC")
+            and t.text not in (*STAGES, "static", "inline", "METAL_FUNC")
         ]
         if "void" not in [t.text for t in result] or any(t.text == "*" for t in head):
             token = result[-1] if result else name_token
@@ -406,12 +346,6 @@ class Library:
         return self._construct_errors[index]
 
 
-def _names_hint(names: Iterable[str]) -> str:
-    every = [f"`{name}`" for name in names]
-    listed = ", ".join(every[:8]) + (f" and {len(every) - 8} more" if len(every) > 8 else "")
-    return f"it has {listed}" if listed else "mark a function with `kernel void name(...)`"
-
-
 def read_library(source: str, file: str, options: CompileOptions) -> Library:
     """The functions and kernels of a text. Raises MslError for a text that cannot be read at all."""
     return _library(prepare(source, file, options), options)
@@ -420,45 +354,3 @@ def read_library(source: str, file: str, options: CompileOptions) -> Library:
 @functools.lru_cache(maxsize=256)
 def _library(prepared: PreparedText, options: CompileOptions) -> Library:
     return Library(prepared, options)
-
-
-def stage_of(prepared: PreparedText, function: Function) -> str | None:
-    """``kernel``, ``vertex``, ... for an entry point, None for an ordinary function."""
-    for index in function.head:
-        text = prepared.tokens[index].text
-        if text in _STAGES or (
-            text in _ATTRIBUTE_STAGES and prepared.tokens[index - 1].text == "["
-        ):
-            return text
-    return None
-
-
-def template_prefix(tokens: list[Token], function: Function) -> range:
-    """The tokens of the template list before a function; empty when there is none."""
-    index = function.start
-    if tokens[index].text != "template":
-        return range(index, index)
-    depth = 0
-    for index in range(function.start + 1, function.name_index):
-        depth += (tokens[index].text == "<") - (tokens[index].text == ">")
-        if depth == 0:
-            break
-    return range(function.start, index + 1)
-
-
-def _aliases(prepared: PreparedText, typedefs: Iterable[range]) -> dict[str, str]:
-    """``typedef half float16_t;`` and ``using real = float;`` as far as they name scalars and vectors."""
-    found: dict[str, str] = {}
-    for where in typedefs:
-        tokens = [prepared.tokens[i] for i in where]
-        texts = [token.text for token in tokens]
-        if texts[0] == "typedef":
-            name, type_ = texts[-2], tokens[1:-2]
-        elif texts[2:3] == ["="]:
-            name, type_ = texts[1], tokens[3:-1]
-        else:
-            continue
-        plain = plain_type(type_, found) if type_ else ""
-        if parse_value_type(plain) is not None:
-            found[name] = plain
-    return found

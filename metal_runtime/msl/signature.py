@@ -22,12 +22,13 @@ def read_program(
     """
     library = read_library(source, file, options)
     if not library.kernels:
-        raise _no_kernel(library, source, file)
+        raise no_kernel(library, source, file)
     signatures = tuple(kernel.signature for kernel in library.kernels.values())
     return MslProgram(source, signatures, options, file)
 
 
-def _no_kernel(library: Library, source: str, file: str) -> MslError:
+def no_kernel(library: Library, source: str, file: str) -> MslError:
+    """Why a text has no kernel that could be launched."""
     if library.problems:
         return next(iter(library.problems.values()))
     names = [f"`{function.name}`" for function in library.functions]

@@ -12,6 +12,7 @@ from metal_runtime.msl.function_constants import cpp_value
 from metal_runtime.msl.library import Library
 from metal_runtime.msl.literals import cpp_number
 from metal_runtime.msl.tokens import Token, TokenKind
+from metal_runtime.msl_types import type_name
 
 _KEPT_ATTRIBUTES = frozenset(
     ["maybe_unused", "nodiscard", "noreturn", "fallthrough", "likely", "unlikely", "deprecated", "clang"]
@@ -47,7 +48,7 @@ class _Speller:
                 self._attribute(index)
         for declared in library.constants.declared.values():
             value = cpp_value(declared.constant.type, declared.value)
-            text = f"const {declared.constant.type} {declared.constant.name} = {value};"
+            text = f"const {type_name(declared.constant.type)} {declared.constant.name} = {value};"
             self._replace(declared.tokens, text)
 
     def _text(self, index: int) -> str:

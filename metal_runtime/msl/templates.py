@@ -108,7 +108,7 @@ def template_parameters(
     """The parameters of the template list that stands before ``function``; none for an explicit specialisation."""
     if [t.text for t in tokens[function.start : function.start + 2]] != ["template", "<"]:
         return ()
-    close = _close_angle(tokens, function.start + 1)
+    close = close_angle(tokens, function.start + 1)
     parts = split_at_commas(tokens[function.start + 2 : close])
     return tuple(_template_parameter(part) for part in parts)
 
@@ -119,7 +119,8 @@ def _template_parameter(part: list[Token]) -> TemplateParameter:
     return TemplateParameter(name, tuple(part[equals + 1 :]))
 
 
-def _close_angle(tokens: Sequence[Token], index: int) -> int:
+def close_angle(tokens: Sequence[Token], index: int) -> int:
+    """The index of the ``>`` that closes the ``<`` at ``index``."""
     depth = parentheses = 0
     for i in range(index, len(tokens)):
         text = tokens[i].text

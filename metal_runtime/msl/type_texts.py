@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metal_runtime.dtype import DType
@@ -124,6 +124,24 @@ def plain_type(tokens: Sequence[Token], aliases: Mapping[str, str]) -> str:
     text = _ATOMIC.sub(r"\1", type_text(words))
     text = _VEC.sub(r"\1\2", text)
     return text[: text.index("[")] + "*" if text.endswith("]") else text
+
+
+def aliases_of(tokens: Sequence[Token], typedefs: Iterable[range]) -> dict[str, str]:
+    """``typedef half float16_t;`` and ``using real = float;`` as far as they name scalars and vectors."""
+    found: dict[str, str] = {}
+    for where in typedefs:
+        words = [tokens[i] for i in where]
+        texts = [word.text for word in words]
+        if texts[0] == "typedef" and len(words) > 3:
+            name, type_ = texts[-2], words[1:-2]
+        elif texts[2:3] == ["="]:
+            name, type_ = texts[1], words[3:-1]
+        else:
+            continue
+        plain = plain_type(type_, found)
+        if parse_value_type(plain) is not None:
+            found[name] = plain
+    return found
 
 
 def itemsize_of(text: str) -> int | None:

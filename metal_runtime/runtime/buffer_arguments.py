@@ -10,15 +10,19 @@ import numpy as np
 
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.pool import Block
-from metal_runtime.device.protocol import Binding, BufferBinding
+from metal_runtime.device.protocol import UNBOUND, Binding, BufferBinding
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError, LaunchError
 from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, Vector, element_of, type_name
 from metal_runtime.program import Argument, ArgumentKind
-from metal_runtime.runtime.value_arguments import described, pack_value
+from metal_runtime.runtime.value_arguments import described, is_bytes, pack_struct, pack_value
 
 if TYPE_CHECKING:
     from metal_runtime.runtime.session import Session
+
+_INACTIVE_BYTES = (
+    4096  # Metal's greatest inline value: enough for a value that the kernel does not read
+)
 
 
 def fast_binding(argument: Argument, session: Session) -> Callable[[Any], Binding | None]:
@@ -74,10 +78,16 @@ class Uploads:
 
     kernel: str
     session: Session
+    optional_buffers: bool = False
     by_memory: dict[tuple[Any, ...], Upload] = field(default_factory=dict)
 
     def bind(self, argument: Argument, value: Any) -> Binding:
         """The binding of any value that a parameter can take. Raises LaunchError."""
+        if value is None and (self.optional_buffers or not argument.active):
+            if argument.kind is ArgumentKind.BUFFER:
+                return UNBOUND
+            if not argument.active:
+                return bytes(argument.itemsize or _INACTIVE_BYTES)
         if isinstance(value, MetalBuffer):
             return self._bind_buffer(argument, value)
         if argument.kind is ArgumentKind.VALUE:
@@ -85,6 +95,8 @@ class Uploads:
         if isinstance(value, np.ndarray):
             return self._bind_array(argument, value)
         type_ = argument.type
+        if not argument.written and type_ is None and is_bytes(value):
+            return pack_struct(self.kernel, argument, value)
         if (
             isinstance(type_, Pointer)
             and type_.space is AddressSpace.CONSTANT

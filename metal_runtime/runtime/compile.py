@@ -8,14 +8,13 @@ from typing import Any
 from metal_runtime.emit.ir_to_msl import ir_to_msl
 from metal_runtime.frontend.translate import declared_types, translate
 from metal_runtime.ir.nodes import Kernel
-from metal_runtime.msl.signature import read_program
 from metal_runtime.msl_types import Pointer, ValueType
 from metal_runtime.passes.pipeline import optimize
 from metal_runtime.program import CompileOptions, MslProgram
 
 DEFAULT_OPTIONS = CompileOptions()
 
-__all__ = ["declared_types", "function_to_ir", "ir_to_program", "msl_to_program"]
+__all__ = ["declared_types", "function_to_ir", "ir_to_program"]
 
 
 def function_to_ir(
@@ -29,8 +28,3 @@ def function_to_ir(
 def ir_to_program(kernel: Kernel, options: CompileOptions = DEFAULT_OPTIONS) -> MslProgram:
     """IR -> MSL text with its signature."""
     return ir_to_msl(kernel, options)
-
-
-def msl_to_program(source: str, options: CompileOptions = DEFAULT_OPTIONS) -> MslProgram:
-    """Hand-written MSL -> the same, every kernel of it an entry point. Raises MslError."""
-    return read_program(source, options=options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from metal_runtime.device.launch_config import LaunchConfig
@@ -30,7 +31,8 @@ class LaunchPlan:
     """
 
     __slots__ = (
-        "_arguments", "_configs", "_launch", "_packers", "_sizes", "_traits", "name", "pipeline", "session",
+        "_arguments", "_configs", "_launch", "_optional_buffers", "_packers", "_sizes", "_traits", "name",
+        "needs_threadgroup", "pipeline", "session",
     )  # fmt: skip
 
     def __init__(
@@ -39,8 +41,12 @@ class LaunchPlan:
         pipeline: Pipeline,
         session: Session,
         bounds: AccessBounds | None = None,
+        optional_buffers: bool = False,
     ) -> None:
+        """``optional_buffers``: None may be passed for a buffer, and binds nothing."""
         self.name = name
+        self.needs_threadgroup = False
+        self._optional_buffers = optional_buffers
         self.pipeline = pipeline
         self.session = session
         device = session.device
@@ -57,8 +63,11 @@ class LaunchPlan:
         grid: Any,
         threadgroup: Any = None,
         names: tuple[str, str] = ("grid", "block"),
+        memory: tuple[int, ...] = (),
     ) -> None:
         """Checks and launches; ``args`` by position. ``names`` is what the caller calls grid and threadgroup.
+
+        ``memory`` is the bytes of each threadgroup argument.
 
         Raises:
             LaunchError: something does not fit; names the kernel and the parameter.
@@ -69,6 +78,8 @@ class LaunchPlan:
         config = self._configs.get(grid) if threadgroup is None and grid.__class__ is int else None
         if config is None:
             config = self._config(grid, threadgroup, names)
+        if memory:
+            config = replace(config, threadgroup_memory=memory)
         # No `strict`: the lengths are equal, and a keyword costs as much as an argument's packing.
         bindings = [pack(value) for pack, value in zip(self._packers, args)]  # noqa: B905
         if None in bindings:
@@ -79,7 +90,7 @@ class LaunchPlan:
         self._launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
 
     def _launch_checked(self, config: LaunchConfig, args: Sequence[Any]) -> None:
-        uploads = Uploads(self.name, self.session)
+        uploads = Uploads(self.name, self.session, self._optional_buffers)
         bindings: list[Binding] = []
         for argument, pack, value in zip(self._arguments, self._packers, args, strict=True):
             binding = pack(value)
@@ -130,9 +141,16 @@ def _packer(argument: Argument, session: Session) -> Callable[[Any], Binding | N
 
 
 def arguments_by_name(
-    kernel: str, parameters: Sequence[str], args: Sequence[Any], named: Mapping[str, Any]
+    kernel: str,
+    parameters: Sequence[str],
+    args: Sequence[Any],
+    named: Mapping[str, Any],
+    optional: Sequence[str] = (),
 ) -> tuple[Any, ...]:
-    """Positional and keyword arguments in parameter order. Raises LaunchError as a call would raise TypeError."""
+    """Positional and keyword arguments in parameter order, None for ``optional`` ones that are not given.
+
+    Raises LaunchError as a call would raise TypeError.
+    """
     if len(args) > len(parameters):
         raise _too_many(kernel, parameters, len(args))
     values = dict(zip(parameters, args, strict=False))
@@ -148,10 +166,10 @@ def arguments_by_name(
                 "is given twice, by position and by name", kernel=kernel, parameter=name
             )
         values[name] = value
-    missing = [name for name in parameters if name not in values]
+    missing = [name for name in parameters if name not in values and name not in optional]
     if missing:
         raise _missing(kernel, parameters, missing)
-    return tuple(values[name] for name in parameters)
+    return tuple(values.get(name) for name in parameters)
 
 
 def wrong_count(kernel: str, arguments: Sequence[Argument], given: int) -> LaunchError:

@@ -21,9 +21,8 @@ from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DeviceError
 from metal_runtime.logging import get_logger
-from metal_runtime.program import MslProgram
 from metal_runtime.runtime.cache import ProgramCache
-from metal_runtime.runtime.kernel_registry import KernelRegistry, Launchable
+from metal_runtime.runtime.kernel_registry import KernelRegistry
 
 Elementwise = Callable[[str, Sequence[Any], MetalBuffer | None], MetalBuffer]
 """``(operator name, operands, out) -> result``: what ``metal_runtime.ops`` makes for a session."""
@@ -47,8 +46,8 @@ class Session:
         self.device_name = device_name
         self.kernels = KernelRegistry() if kernels is None else kernels
         self.programs = ProgramCache(lambda program: self.device.load(program))
-        self.msl_programs: dict[str, MslProgram] = {}
-        self.msl_kernels: dict[tuple[str, str], Launchable] = {}
+        self.libraries: dict[str, Any] = {}
+        """What ``api.launch`` made of MSL texts."""
         self.persistent_default = False
         self.events: deque[Event] = deque(maxlen=10_000)
         self._persistent_here: contextvars.ContextVar[bool | None] = contextvars.ContextVar(

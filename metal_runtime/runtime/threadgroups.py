@@ -56,10 +56,10 @@ def _axes(value: Any) -> tuple[int, ...] | None:
     return axes if all(axis > 0 for axis in axes) else None
 
 
-def require_threadgroup(kernel: str, signature: Signature, meets: bool, threadgroup: Any) -> None:
+def require_threadgroup(kernel: str, signature: Signature, threadgroup: Any) -> None:
     """A kernel whose threads share memory or meet was written for threadgroups of some size: the caller knows it."""
     shares = bool(signature.threadgroup_arguments) or signature.threadgroup_bytes != 0
-    if threadgroup is None and (shares or meets):
+    if threadgroup is None:
         why = "uses threadgroup memory" if shares else "has barriers"
         raise LaunchError(
             f"it {why}, so the launch must say how many threads a threadgroup has",

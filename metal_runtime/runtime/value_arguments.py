@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from metal_runtime.dtype import DType
 from metal_runtime.errors import LaunchError
 from metal_runtime.msl_types import ValueType, Vector, type_name
-from metal_runtime.program import Argument
+from metal_runtime.program import Argument, ArgumentKind
 
 FastPack = Callable[[Any], bytes | None]
 """The bytes of a value of the parameter's own Python type, or None: then ``pack_value`` decides."""
@@ -49,7 +50,7 @@ def pack_value(kernel: str, argument: Argument, value: Any) -> bytes:
         return _pack_vector(kernel, argument, type_, value)
     if isinstance(type_, DType):
         return _pack_scalar(kernel, argument, type_, value)
-    return _pack_struct(kernel, argument, value)
+    return pack_struct(kernel, argument, value)
 
 
 def _pack_scalar(kernel: str, argument: Argument, type_: DType, value: Any) -> bytes:
@@ -126,10 +127,16 @@ def _pack_vector(kernel: str, argument: Argument, type_: Vector, value: Any) -> 
     return parts.ljust(type_.itemsize, b"\0")
 
 
-def _pack_struct(kernel: str, argument: Argument, value: Any) -> bytes:
+def is_bytes(value: Any) -> bool:
+    """Whether a value is the bytes of structs: bytes, a NumPy structured scalar, a ctypes structure."""
+    return isinstance(value, bytes | bytearray | memoryview | np.void | ctypes.Structure)
+
+
+def pack_struct(kernel: str, argument: Argument, value: Any) -> bytes:
+    """The bytes of a struct, or of several for a pointer parameter. Raises LaunchError."""
     if isinstance(value, np.ndarray | np.generic):
         data = value.tobytes()
-    elif isinstance(value, bytes | bytearray | memoryview):
+    elif is_bytes(value):
         data = bytes(value)
     else:
         raise _error(
@@ -138,7 +145,11 @@ def _pack_struct(kernel: str, argument: Argument, value: Any) -> bytes:
             f"takes the bytes of a `{argument.type_text}`, not {described(value)}",
             "pass bytes (struct.pack), or an element of a NumPy structured array",
         )
-    if argument.itemsize is not None and len(data) != argument.itemsize:
+    if argument.kind is ArgumentKind.BUFFER and argument.itemsize and data:
+        fits = len(data) % argument.itemsize == 0
+    else:
+        fits = argument.itemsize in (None, len(data))
+    if not fits:
         raise _error(
             kernel,
             argument,

@@ -178,7 +178,7 @@ def test_msl_that_is_refused():
             api.register_kernel("test_api_broken", broken, "broken")
     with pytest.raises(LaunchError, match="no kernel is registered"):
         api.launch_kernel("test_api_broken", 1, 1, [api.zeros(1)])
-    with pytest.raises(LaunchError, match="its kernels are: add_one, scale_rows, weigh"):
+    with pytest.raises(LaunchError, match="it has `add_one`, `scale_rows`, `weigh`"):
         api.launch(SOURCE, "missing", 1, 1, [])
 
 

@@ -14,8 +14,8 @@ from metal_runtime.kernel import KernelFunction
 
 PACKAGE = """
 ClosedBufferError CompileError DType DTypeError DeviceError DeviceMemoryError InternalError IrisError
-KernelFault KernelFunction KernelTypeError LaunchError LogLevel MetalBuffer MslError ShapeError
-UnsupportedPythonError __version__ api configure_logging get_logger kernel metal ops
+KernelFault KernelFunction KernelTypeError LaunchError Library LogLevel MetalBuffer MslError ShapeError
+UnknownKernelError UnsupportedPythonError __version__ api compile configure_logging get_logger kernel metal ops
 """
 SIGNATURES = {
     "asarray": "(array, *, persistent=None)",
