@@ -67,6 +67,7 @@ def check_text(
     except MslError as error:
         return Report(file, family, (), (_of_error("text", error),))
     text = CheckedText(prepared, family)
+    _tell_of_kernels(text, library)
     findings = list(broken_rules(text, allowed))
     lines = {
         (f.span.file, f.span.line)
@@ -86,8 +87,21 @@ def check_text(
     findings.sort(
         key=lambda f: (f.span is None, f.span.line if f.span and f.span.file == file else 0)
     )
-    signatures = tuple(kernel.signature for kernel in library.kernels.values())
-    return Report(file, family, signatures, tuple(findings), prepared.files)
+    return Report(file, family, text.signatures, tuple(findings), prepared.files)
+
+
+def _tell_of_kernels(text: CheckedText, library: Library) -> None:
+    """Lets rules know the kernels that can be launched, instances of templates among them."""
+    models = library.kernels
+    indices = {function.start: index for index, function in enumerate(library.functions)}
+    text.reached = frozenset().union(
+        *(m.reached | {indices[m.function.start]} for m in models.values())
+    )
+    text.signatures = tuple(model.signature for model in models.values())
+    text.places = {
+        name: text.tokens[m.instance.qualified.stop - 1 if m.instance else m.function.name_index]
+        for name, m in models.items()
+    }
 
 
 def _is_outside(text: CheckedText, library: Library, index: int) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from metal_runtime.msl.clang import INCLUDE_DIR
@@ -11,7 +12,8 @@ from metal_runtime.msl.declarations import DeclarationScanner, Function
 from metal_runtime.msl.limits import DEFAULT_FAMILY, Family
 from metal_runtime.msl.preprocess import PreparedText
 from metal_runtime.msl.statements import Statement, StatementParser
-from metal_runtime.msl.tokens import Token, TokenKind, tokenize
+from metal_runtime.msl.tokens import Token, TokenKind
+from metal_runtime.program import Signature
 
 SPACES = frozenset([
     "device", "constant", "thread", "threadgroup", "threadgroup_imageblock", "ray_data", "object_data",
@@ -42,6 +44,13 @@ class CheckedText:
         self.functions = tuple(self.scanner.functions)
         self.classes = tuple(self._find_classes())
         self._parser = StatementParser(prepared.tokens)
+        self.reached: frozenset[int] = frozenset()
+        """The functions, by index, that kernels are or may call; empty as long as nobody has told."""
+
+        self.signatures: tuple[Signature, ...] = ()
+        self.places: Mapping[str, Token] = {}
+        """The tokens that name the kernels of ``signatures``."""
+
         self._bodies: dict[int, tuple[Statement, ...]] = {}
 
     @functools.cached_property
@@ -134,23 +143,20 @@ class CheckedText:
 
 @functools.cache
 def library_names() -> frozenset[str]:
-    """Every identifier of our metal_stdlib: a function of the user's with such a name has overloads unseen here."""
+    """The functions of our metal_stdlib: a function of the user's with such a name has overloads unseen here.
+
+    Those that a macro makes stand among its arguments. A name of one letter is a parameter of such a macro.
+    """
     names: set[str] = set()
     for path in sorted(INCLUDE_DIR.rglob("*")):
         if path.is_file():
-            names.update(
-                t.text
-                for line in tokenize(path.read_text())
-                for t in (
-                    tokenize(line.text.lstrip(" \t#"))
-                    if line.kind is TokenKind.DIRECTIVE
-                    else (line,)
-                )
-                if t.kind is TokenKind.IDENTIFIER
-            )
-    return frozenset(names)
+            text = path.read_text()
+            names.update(_CALLED.findall(text))
+            for arguments in _MACRO_USE.findall(text):
+                names.update(_WORD.findall(arguments))
+    return frozenset(name for name in names if len(name) > 1)
 
 
-def previous_token(text: CheckedText, token_index: int) -> Token | None:
-    """The token before ``token_index``, None at the beginning."""
-    return text.tokens[token_index - 1] if token_index > 0 else None
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(")
+_MACRO_USE = re.compile(r"\b[A-Z][A-Z0-9_]+\(([^()]*)\)")

@@ -389,12 +389,13 @@ class ExpressionReader:
             return Value(base=name, number=is_fundamental(name))
         if any(name in scope for scope in self.scopes) or name in self._own:
             return UNKNOWN
-        if name in library_names():
-            self._check_library(name, arguments)
-            return UNKNOWN
         candidates = self._all.functions.get(name, ())
-        if not candidates or any(
-            f.scope and f.scope[-1] in self._text.class_names for f in candidates
+        if not candidates:
+            self._check_library(name, arguments)
+        if (
+            not candidates
+            or name in library_names()
+            or any(f.scope and f.scope[-1] in self._text.class_names for f in candidates)
         ):
             return UNKNOWN
         fitting = [f for f in candidates if self._takes(f, len(arguments))]

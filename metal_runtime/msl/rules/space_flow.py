@@ -132,7 +132,9 @@ class _Body:
         where = declarator.initializer
         if not len(where):
             return None
-        if self._text.texts[where.start] in ("{", "(") or is_range:
+        if is_range or (
+            self._text.texts[where.start] in ("{", "(") and self._text.texts[where.start - 1] != "="
+        ):
             return UNKNOWN
         try:
             value = self._reader.read(where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from metal_runtime.msl.rules import forbidden, functions, kernels, space_flow, variables
+from metal_runtime.msl.rules import features, forbidden, functions, kernels, space_flow, variables
 from metal_runtime.msl.rules.checked_text import CheckedText
 from metal_runtime.msl.rules.finding import Found, Severity
 
@@ -59,4 +59,8 @@ RULES: tuple[Rule, ...] = (
          "MSL 5.2.3.6, Kernel Function Input Attributes", kernels.find_attributes),
     Rule("builtin-type", "Thread attributes are ushort or uint; positions are scalars, or vectors of one width.",
          "MSL 5.2.3.6, Kernel Function Input Attributes", kernels.find_builtin_types),
+    Rule("family", "Kernels use what the chosen GPU family has.", "Metal Feature Set Tables, features by family",
+         features.find_missing_features),
+    Rule("limit", "Kernels keep to the family's threadgroup memory and threads.", "Metal Feature Set Tables, limits by family",
+         features.find_over_limits),
 )  # fmt: skip
