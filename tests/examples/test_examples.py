@@ -11,6 +11,8 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NAMES = {
     "add_3d", "black_scholes", "convolution_2d", "mandelbrot", "matmul", "nbody", "raw_msl", "vector_add",
+    "bitonic_sort", "histogram", "layer_norm", "reduction", "scan", "simdgroup_matmul", "softmax",
+    "tiled_matmul", "transpose",
 }  # fmt: skip
 
 
