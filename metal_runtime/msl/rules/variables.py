@@ -26,7 +26,11 @@ def find_missing_space(text: CheckedText) -> Iterator[Found]:
             continue
         what = "pointer" if token.text == "*" else "reference"
         base = " ".join(text.texts[k] for k in run if text.texts[k] not in ("const", "volatile"))
-        hint = f"write `{_likely_space(text, i)} {base}{token.text}`"
+        likely = _likely_space(text, i)
+        others = ", ".join(
+            space for space in ("device", "constant", "thread", "threadgroup") if space != likely
+        )
+        hint = f"write `{likely} {base}{token.text}`, or another space: {others}"
         yield Found(token, f"this {what} to `{base}` needs an address space", hint)
 
 
@@ -68,7 +72,9 @@ def _other_names(text: CheckedText) -> frozenset[str]:
 
 def _likely_space(text: CheckedText, index: int) -> str:
     function = text.function_of.get(index)
-    if function is not None and text.stage(function) == "kernel" and index < function.body.start:
+    if function is None:
+        return "device"  # a member
+    if text.stage(function) == "kernel" and index < function.body.start:
         return "constant" if text.texts[index] == "&" else "device"
     return "thread"
 
