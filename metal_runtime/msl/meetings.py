@@ -37,8 +37,8 @@ _RULES: tuple[tuple[MeetingKind, re.Pattern[str]], ...] = (
         MeetingKind.SIMDGROUP,
         re.compile(
             r"simdgroup_(?:barrier|load|store|multiply|multiply_accumulate|async_copy\w*|event|matrix"
-            r"|(?:float|half|bfloat)\w*)|make_filled_simdgroup_matrix|simd_(?:sum|product|min|max|and|or|xor|all|any"
-            r"|ballot|broadcast\w*|shuffle\w*|prefix\w*|is_first|active\w*|vote)"
+            r"|(?:float|half|bfloat)\w*)|make_filled_simdgroup_matrix|(?:__metal_)?simd_(?:sum|product|min|max|and|or|xor|all|any"
+            r"|ballot|broadcast\w*|shuffle\w*|prefix\w*|is_first|active\w*|vote)|__metal_simd_\w+"
         ),
     ),
     (
@@ -63,6 +63,8 @@ def find_meetings(
             "simd",
             "quad",
             "make",
+            "__me",
+            "__me",
         ):
             kind = meeting_kind(token.text)
             is_member = tokens[index - 1].text in (".", "->")

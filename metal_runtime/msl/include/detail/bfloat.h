@@ -12,6 +12,10 @@ struct bfloat {
   IRIS_FN constexpr bfloat(T value) : __bits(__round(__round_integer(value))) {}
   IRIS_FN constexpr explicit bfloat(half value) : __bits(__round(float(value))) {}
 
+  // What has a conversion of its own to a number is that number.
+  template <typename T, typename = metal::__impl::enable_if_t<__is_class(T) && __is_convertible_to(const T&, float)>, int = 0>
+  IRIS_FN constexpr bfloat(const T& value) : __bits(__round(float(value))) {}
+
   IRIS_FN constexpr operator float() const { return __builtin_bit_cast(float, uint(__bits) << 16); }
 
   template <typename T>

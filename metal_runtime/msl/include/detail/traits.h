@@ -26,8 +26,6 @@ template <bool B, typename T, typename F>
 using conditional = __impl::conditional<B, T, F>;
 template <bool B, typename T, typename F>
 using conditional_t = typename __impl::conditional<B, T, F>::type;
-template <typename...>
-using void_t = void;
 
 // A trait that clang decides: the class, and the variable with _v.
 #define IRIS_TRAIT_1(name, ...)                                \
@@ -69,7 +67,6 @@ IRIS_TRAIT_1(is_lvalue_reference, __is_lvalue_reference(T))
 IRIS_TRAIT_1(is_rvalue_reference, __is_rvalue_reference(T))
 IRIS_TRAIT_1(is_const, __is_const(T))
 IRIS_TRAIT_1(is_volatile, __is_volatile(T))
-IRIS_TRAIT_1(is_empty, __is_empty(T))
 IRIS_TRAIT_1(is_trivial, __is_trivially_copyable(T) && __is_trivially_constructible(T))
 IRIS_TRAIT_1(is_trivially_copyable, __is_trivially_copyable(T))
 IRIS_TRAIT_1(is_standard_layout, __is_standard_layout(T))
@@ -135,6 +132,8 @@ template <typename... T>
 struct disjunction : bool_constant<(bool(T::value) || ...)> {};
 template <typename... T>
 inline constexpr bool disjunction_v = (bool(T::value) || ...);
+template <typename... T>
+using _disjunction = disjunction<T...>;  // Apple's name beneath it, which published kernels use
 template <typename T>
 struct negation : bool_constant<!bool(T::value)> {};
 template <typename T>
