@@ -21,8 +21,28 @@
   else if constexpr (N == 3) return R(f(a.x, b.x, c.x), f(a.y, b.y, c.y), f(a.z, b.z, c.z));        \
   else return R(f(a.x, b.x, c.x), f(a.y, b.y, c.y), f(a.z, b.z, c.z), f(a.w, b.w, c.w))
 
+// What C++ makes of a list in braces; the name is the compiler's.
+namespace std {
+template <typename T>
+class initializer_list {
+ public:
+  constexpr initializer_list() : __begin(nullptr), __size(0) {}
+  constexpr const T* begin() const { return __begin; }
+  constexpr const T* end() const { return __begin + __size; }
+  constexpr size_t size() const { return __size; }
+
+ private:
+  const T* __begin;
+  size_t __size;
+};
+}  // namespace std
+
 namespace metal {
 namespace __impl {
+
+struct never;
+template <bool Exists, typename T>
+using list_if = conditional_t<Exists, std::initializer_list<T>, const never&>;
 
 // Which scalars a vector of T is made from by itself: those that convert without losing a fraction.
 template <typename U, typename T>
@@ -81,6 +101,22 @@ struct alignas(sizeof(T) * __impl::room<N>) vec : __impl::components<T, N> {
   IRIS_FN constexpr vec(__v2 a, T b, T c) : __base{a.x, a.y, b, c} { static_assert(N == 4, "4 components given"); }
   IRIS_FN constexpr vec(T a, __v2 b, T c) : __base{a, b.x, b.y, c} { static_assert(N == 4, "4 components given"); }
   IRIS_FN constexpr vec(T a, T b, __v2 c) : __base{a, b, c.x, c.y} { static_assert(N == 4, "4 components given"); }
+
+  // A list in braces may have fewer scalars than components: the others are zero.
+  IRIS_FN constexpr vec(__impl::list_if<(N > 2), T> list) : __base{} {
+    if (list.size() == 1) {
+      *this = vec(*list.begin());
+    } else {
+      this->x = list.begin()[0];
+      this->y = list.begin()[1];
+      if constexpr (N > 2) {
+        if (list.size() > 2) this->z = list.begin()[2];
+      }
+      if constexpr (N > 3) {
+        if (list.size() > 3) this->w = list.begin()[3];
+      }
+    }
+  }
 
   IRIS_FN constexpr T& operator[](int i) { return (&this->x)[i]; }
   IRIS_FN constexpr const T& operator[](int i) const { return (&this->x)[i]; }
