@@ -28,6 +28,9 @@ _OPERATORS: dict[str, Callable[[Number, Number], Number]] = {
 DEFINED = "is_function_constant_defined"
 """``lookup`` is asked for this word, a space and the name."""
 
+_PREFIXES: dict[str, Callable[[Number], Number]] = {
+    "-": operator.neg, "+": lambda a: a, "!": operator.not_, "~": lambda a: ~int(a),
+}  # fmt: skip
 _CASTS = frozenset(["static_cast", "reinterpret_cast"])
 
 
@@ -38,7 +41,7 @@ def evaluate(tokens: Sequence[Token], lookup: Lookup) -> Number | None:
     parser = _Parser(tokens, lookup)
     try:
         value = parser.conditional()
-    except (_UnknownError, ArithmeticError, ValueError):
+    except (_UnknownError, ValueError):
         return None
     return value if parser.at_end else None
 
@@ -77,11 +80,27 @@ def _truncated(a: Number, b: Number) -> int:
 
 
 class _UnknownError(Exception):
-    """The expression holds something whose value is not known here."""
+    """The tokens are no expression of the kind that is read here."""
+
+
+def _applied(symbol: str, a: Number | None, b: Number | None) -> Number | None:
+    """The result of an operator; an unknown operand matters only where the other does not decide."""
+    if symbol in ("&&", "||") and (symbol == "||") in (_truth(a), _truth(b)):
+        return symbol == "||"
+    if a is None or b is None:
+        return None
+    try:
+        return _OPERATORS[symbol](a, b)
+    except ArithmeticError:
+        return None
+
+
+def _truth(value: Number | None) -> bool | None:
+    return None if value is None else bool(value)
 
 
 class _Parser:
-    """Recursive descent; ``<<`` and ``>>`` are two tokens each."""
+    """Recursive descent; ``<<``, ``>>``, ``<=`` and ``>=`` are two tokens each. None is an unknown value."""
 
     def __init__(self, tokens: Sequence[Token], lookup: Lookup) -> None:
         self._tokens = tokens
@@ -92,44 +111,41 @@ class _Parser:
     def at_end(self) -> bool:
         return self._index == len(self._tokens)
 
-    def conditional(self) -> Number:
+    def conditional(self) -> Number | None:
         value = self._binary(0)
         if not self._accept("?"):
             return value
         then = self.conditional()
         self._expect(":")
         otherwise = self.conditional()
-        return then if value else otherwise
+        return None if value is None else then if value else otherwise
 
-    def _binary(self, level: int) -> Number:
+    def _binary(self, level: int) -> Number | None:
         if level == len(_PRECEDENCE):
             return self._unary()
         value = self._binary(level + 1)
         while (symbol := self._operator(level)) is not None:
-            value = _OPERATORS[symbol](value, self._binary(level + 1))
+            value = _applied(symbol, value, self._binary(level + 1))
         return value
 
     def _operator(self, level: int) -> str | None:
         text, following = self._text(0), self._text(1)
-        if text in ("<", ">") and text == following:
+        if text in ("<", ">") and following in (text, "="):
             text += following
         if text not in _PRECEDENCE[level]:
             return None
-        self._index += 2 if text in ("<<", ">>") else 1
+        self._index += 2 if text in ("<<", ">>", "<=", ">=") else 1
         return text
 
-    def _unary(self) -> Number:
-        if self._accept("-"):
-            return -self._unary()
-        if self._accept("+"):
-            return self._unary()
-        if self._accept("!"):
-            return not self._unary()
-        if self._accept("~"):
-            return ~int(self._unary())
-        return self._primary()
+    def _unary(self) -> Number | None:
+        symbol = self._text(0)
+        if symbol not in _PREFIXES:
+            return self._primary()
+        self._index += 1
+        value = self._unary()
+        return None if value is None else _PREFIXES[symbol](value)
 
-    def _primary(self) -> Number:
+    def _primary(self) -> Number | None:
         if self.at_end:
             raise _UnknownError
         token = self._tokens[self._index]
@@ -158,12 +174,9 @@ class _Parser:
         if self._text(0) == "(":
             self._index += 1
             return self._converted(token.text)
-        value = self._lookup(token.text)
-        if value is None:
-            raise _UnknownError
-        return value
+        return self._lookup(token.text)
 
-    def _parenthesis(self) -> Number:
+    def _parenthesis(self) -> Number | None:
         close = self._index
         while close < len(self._tokens) and self._tokens[close].kind is TokenKind.IDENTIFIER:
             close += 1
@@ -176,7 +189,7 @@ class _Parser:
         self._expect(")")
         return value
 
-    def _converted(self, type_: str) -> Number:
+    def _converted(self, type_: str) -> Number | None:
         value = self.conditional()
         self._expect(")")
         return _convert(type_, value)
@@ -215,11 +228,11 @@ def number(text: str) -> int | float:
     return int(digits, 8 if octal else 0)
 
 
-def _convert(type_: str, value: Number) -> Number:
+def _convert(type_: str, value: Number | None) -> Number | None:
     scalar = parse_value_type(type_.replace("metal ::", "").strip())
     kind = getattr(scalar, "kind", None)
-    if kind is None:
-        raise _UnknownError
+    if kind is None or value is None:
+        return None
     if kind == "b":
         return bool(value)
     return float(value) if kind == "f" else int(value)
