@@ -80,7 +80,7 @@ def test_arguments_of_templates() -> None:
         """
     )
     assert lib.names == ("a", "b", "c", "d")
-    assert [a.type for a in lib.kernel("a").signature.arguments][0] == Pointer(
+    assert lib.kernel("a").signature.arguments[0].type == Pointer(
         AddressSpace.DEVICE, Vector(DType.FLOAT16, 4), True
     )
     assert [[a.index for a in lib.kernel(n).signature.arguments] for n in "abcd"] == [
