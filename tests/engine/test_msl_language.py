@@ -28,7 +28,7 @@ def test_function_constants(
         constants["factor"] = factor
     chosen = library("language.metal", strategy).specialise(constants=constants)
     out = poisoned(N, np.float32)
-    chosen["constants"](x, out, **LAUNCH)
+    chosen["constants"](x, out, None, **LAUNCH)
     np.testing.assert_array_equal(out, (x - 14.0) * (1 + doubled) * (factor or 1))
 
 
@@ -39,6 +39,7 @@ def test_function_constant_that_brings_an_argument(rng: np.random.Generator) -> 
     )
     kernel = chosen["constants"]
     assert [argument.name for argument in kernel.signature.arguments] == ["x", "out", "extra"]
+    assert all(argument.active for argument in kernel.signature.arguments)
     out = poisoned(N, np.float32)
     kernel(x, out, extra, **LAUNCH)
     np.testing.assert_array_equal(out, x + 6.0 + extra)

@@ -202,7 +202,7 @@ def _layer_norm(kernel: str, dtype: Any, columns: int, group: int, roundings: fl
 
 
 def _layer_norm_gradient() -> Case:
-    columns = 1003
+    columns = 1019
 
     def prepare(rng: np.random.Generator) -> Launch:
         x, g, w = normal(rng, 5, columns), normal(rng, 5, columns), normal(rng, columns)
@@ -342,8 +342,8 @@ CASES = [
     _softmax("looped_softmax_", FLOAT, 5001, 1024, 64),
     _logsumexp("block_logsumexp", 1003, 256),
     _logsumexp("looped_logsumexp", 5001, 1024),
-    _layer_norm("layer_norm", FLOAT, 1003, 128, 32),
-    _layer_norm("layer_norm", BFLOAT, 1003, 128, 4),
+    _layer_norm("layer_norm", FLOAT, 1019, 128, 32),
+    _layer_norm("layer_norm", BFLOAT, 1019, 128, 4),
     _layer_norm("layer_norm_looped", FLOAT, 9001, 1024, 32),
     _layer_norm_gradient(),
     _rms_norm("rms", FLOAT, 1003, 256, 16),
