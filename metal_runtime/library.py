@@ -19,7 +19,12 @@ from metal_runtime.program import CompileOptions, MathMode, MslProgram, Signatur
 from metal_runtime.runtime.launch import LaunchPlan, arguments_by_name
 from metal_runtime.runtime.session import Session, get_session
 from metal_runtime.runtime.signature_text import signature_text
-from metal_runtime.runtime.threadgroups import grid_of, memory_lengths, require_threadgroup
+from metal_runtime.runtime.threadgroups import (
+    check_static_memory,
+    grid_of,
+    memory_lengths,
+    require_threadgroup,
+)
 
 if TYPE_CHECKING:
     from metal_runtime.msl.library import KernelModel
@@ -266,6 +271,7 @@ class LibraryKernel:
         model = self._model
         if model.missing_constants:
             raise self._missing_constants()
+        check_static_memory(self.name, model.signature, session.device.traits)
         pipeline = session.programs.pipeline(self.library._program(model.signature), self._function)
         plan = LaunchPlan(self.name, pipeline, session, optional_buffers=True)
         shares = model.signature.threadgroup_arguments or model.threadgroup_variables

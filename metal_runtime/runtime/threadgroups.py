@@ -102,6 +102,17 @@ def memory_lengths(
     return tuple(sizes)
 
 
+def check_static_memory(kernel: str, signature: Signature, traits: DeviceTraits) -> None:
+    """Refuses a kernel whose body declares more threadgroup memory than a threadgroup has."""
+    static, most = signature.threadgroup_bytes or 0, traits.max_threadgroup_memory
+    if static > most:
+        raise LaunchError(
+            f"its body declares {static:,} bytes of threadgroup memory, a threadgroup has {most:,}",
+            kernel=kernel,
+            hint="use a smaller tile",
+        )
+
+
 def _by_position(kernel: str, names: list[str], given: Any) -> tuple[Any, ...]:
     if given is None:
         return ()

@@ -13,7 +13,12 @@ from tests.msl.wrong_programs import WRONG_PROGRAMS
 
 PIECES = """kernel void f g ( ) { } [ [ ] ] < > ; , : :: = * & device constant thread threadgroup const float float4 uint
 template typename T struct S enum namespace using metal operator + - return if 1.0 0 "x" buffer 3 thread_position_in_grid
-[[buffer(0)]] [[thread_position_in_grid]] [[kernel]] host_name function_constant static inline extern "C" ~ ...""".split()
+[[buffer(0)]] [[thread_position_in_grid]] [[kernel]] host_name function_constant static inline extern "C" ~ ...
+template[[host_name("h")]] decltype(f<float>) f<float>; [[threadgroup(0)]] constant\tint\tc[[function_constant(0)]];
+typedef ? : << && is_function_constant_defined(c) template<typename\tT>kernel\tvoid\tf(device\tT*x) threadgroup_barrier();""".split(
+    "\n"
+)
+PIECES = [piece.replace("\t", " ") for line in PIECES for piece in line.split(" ")]
 
 
 def read(text: str) -> None:

@@ -132,14 +132,14 @@ def test_values_arrays_and_structs(lib: metal_runtime.Library, rng: np.random.Ge
     ):
         got = x.copy()
         lib.affine(got, value, threads=77)
-        np.testing.assert_allclose(got, x * 3 - 2, rtol=1e-6)
+        np.testing.assert_allclose(got, x * 3 - 2, rtol=1e-6, atol=1e-6)
     got = x[:3].copy()
     lib.rows(got, p.tobytes(), threads=3)
     np.testing.assert_array_equal(got, p["a"])
     lib.rows(got, p, threads=3)
     buffer = api.asarray(x)
     lib.affine(p=p[0], x=buffer, threads=(77,), threadgroup=(16,))
-    np.testing.assert_allclose(buffer.numpy(), x * 2 + 1, rtol=1e-6)
+    np.testing.assert_allclose(buffer.numpy(), x * 2 + 1, rtol=1e-6, atol=1e-6)
 
 
 def test_instances(lib: metal_runtime.Library, rng: np.random.Generator) -> None:
@@ -220,6 +220,16 @@ def test_launches_that_say_too_little_or_too_much(lib: metal_runtime.Library) ->
     )
 
 
+def test_too_much_memory_in_the_body() -> None:
+    text = """kernel void k(device float* x, uint i [[thread_position_in_threadgroup]]) {
+        threadgroup float t[8193]; t[i] = 1; threadgroup_barrier(metal::mem_flags::mem_threadgroup); x[0] = t[0]; }"""
+    lib = metal_runtime.compile("#include <metal_stdlib>\n" + text)
+    refused(
+        "declares 32,772 bytes of threadgroup memory, a threadgroup has 32,768",
+        lambda: lib.k(np.zeros(1, np.float32), threads=1, threadgroup=1),
+    )
+
+
 # --- function constants --------------------------------------------------------------------------
 
 
@@ -231,7 +241,7 @@ def test_specialisation(lib: metal_runtime.Library, rng: np.random.Generator) ->
     weighed = lib.specialise({"has_w": True, 2: 0})
     got = x.copy()
     weighed.weigh(got, w, 3, threads=9)
-    np.testing.assert_allclose(got, x + 3 * w, rtol=1e-6)
+    np.testing.assert_allclose(got, x + 3 * w, rtol=1e-6, atol=1e-6)
     refused("missing", lambda: weighed.weigh(got, threads=9))
     plain = weighed.specialise({"has_w": np.False_, "shift": np.int8(21)})
     for call in (lambda: plain.weigh(got, threads=9), lambda: plain.weigh(got, None, None, threads=9),
