@@ -242,7 +242,9 @@ class ExpressionWriter:
 
     def _collective(self, node: Collective) -> Text:
         name = node.operation.name
-        args = [self.exact(a) for a in node.args[:1]] + [self.value(a) for a in node.args[1:]]
+        values = max(1, node.operation.arity - 1)  # a lane comes last
+        args = [self.exact(a) for a in node.args[:values]]
+        args += [self.value(a) for a in node.args[values:]]
         text = f"{name}({', '.join(args)})"
         if name.endswith(("ballot", "active_threads_mask")):  # a vote, whose bits are wanted
             text = f"{name[:4]}_vote::vote_t({text})"

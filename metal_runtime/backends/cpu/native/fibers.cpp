@@ -171,10 +171,9 @@ unsigned meet(group* g, unsigned begin, unsigned end, uint mask) {
   for (unsigned thread = begin; thread < end; thread++) {
     unsigned lane = thread - begin;
     if (!(mask >> lane & 1)) continue;
-    if ((lanes->round_of[lane] & 1) != parity) {  // it came in an earlier round and had to wait
-      size_t size = lanes->size[lane];
-      __builtin_memcpy(lanes->slots[parity] + lane * size, lanes->slots[parity ^ 1] + lane * size, size);
-    }
+    // Lanes at other places may have left values of other sizes across these slots.
+    size_t size = lanes->size[lane];
+    __builtin_memcpy(lanes->slots[parity] + lane * size, lanes->left[lane], size);
     g->next[previous] = static_cast<unsigned short>(thread);
     previous = thread;
   }

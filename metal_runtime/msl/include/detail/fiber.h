@@ -46,7 +46,7 @@ struct simdgroup {
   uint active;  // a bit for each lane that met
   uint whole;   // whether these are all lanes
   uchar size[simd_width];   // bytes of the value that a waiting lane left
-  uchar round_of[simd_width];  // lowest bit: which slots it left it in
+  const void* left[simd_width];  // and the value itself, on the lane's own stack
   alignas(64) char slots[2][simd_width * element_bytes];
   alignas(64) char result[2][element_bytes];  // computed by the first lane for all
 };
@@ -169,7 +169,7 @@ IRIS_FN met<T> meet(T value, site where) {
   uint parity = lanes->round & 1;
   reinterpret_cast<T*>(lanes->slots[parity])[lane] = value;
   lanes->size[lane] = sizeof(T);
-  lanes->round_of[lane] = uchar(parity);
+  lanes->left[lane] = &value;  // for lanes that wait elsewhere, with values of other sizes
   wait(where | lanes_kind);
   parity = (lanes->round & 1) ^ 1;  // the scheduler has begun the next round
   return met<T>{reinterpret_cast<T*>(lanes->slots[parity]), reinterpret_cast<T*>(lanes->result[parity]), lanes->active,
