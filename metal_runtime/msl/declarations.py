@@ -114,7 +114,9 @@ class DeclarationScanner:
     ) -> int:
         """Reads one declaration; returns the index after it."""
         texts = self._texts
-        if texts[start] in ("typedef", "using"):
+        if texts[start] == "using" or (
+            texts[start] == "typedef" and not self._has_class(start, end)
+        ):
             stop = min(self._skip_initializer(start, end) + 1, end)
             self.typedefs.append(range(start, stop))
             return stop
@@ -174,6 +176,13 @@ class DeclarationScanner:
                 index = close
             index += 1
         return end
+
+    def _has_class(self, start: int, end: int) -> bool:
+        """Whether the typedef at ``start`` defines a class: ``typedef struct S { ... } S;``."""
+        if self._texts[start + 1 : start + 2] == ["enum"] or start + 2 >= end:
+            return False
+        after = start + 2 + (self._tokens[start + 2].kind is TokenKind.IDENTIFIER)
+        return self._texts[start + 1] in _CLASS_KEYS and self._texts[after : after + 1] == ["{"]
 
     def _add(
         self,
