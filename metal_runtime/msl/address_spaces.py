@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from metal_runtime.errors import MslError, Note
 from metal_runtime.msl.constant_expressions import split_at_commas
@@ -45,9 +45,7 @@ def merged_overloads(library: Library) -> set[int]:
                 continue
             if _erased(tokens, first.body) != _erased(tokens, second.body):
                 raise _ambiguous(library, first, second)
-            if _erased(tokens, range(first.start, first.end)) == _erased(
-                tokens, range(second.start, second.end)
-            ):
+            if _erased_function(tokens, first) == _erased_function(tokens, second):
                 merged.add(j)
     return merged
 
@@ -55,6 +53,22 @@ def merged_overloads(library: Library) -> set[int]:
 def _erased(tokens: Sequence[Token], where: range) -> list[str]:
     texts = [tokens[i].text for i in where if tokens[i].text not in ADDRESS_SPACES]
     return ["const" if text == "constant" else text for text in texts]
+
+
+def _erased_function(tokens: Sequence[Token], function: Function) -> list[str]:
+    """All of a function: behind its parameters, ``constant`` makes a method const, and means nothing of a constructor."""
+    head = _erased(tokens, range(function.start, function.qualifiers.start))
+    behind = _erased(tokens, range(function.qualifiers.start, function.body.start))
+    qualifiers = list(dict.fromkeys(t for t in behind[: _list_start(behind)] if t != "const"))
+    if "const" in behind and function.name not in function.scope[-1:]:
+        qualifiers.append("const")
+    rest = behind[_list_start(behind) :]
+    return [*head, *qualifiers, *rest, *_erased(tokens, range(function.body.start, function.end))]
+
+
+def _list_start(texts: list[str]) -> int:
+    """Where a constructor's initialiser list begins, or the body."""
+    return next((i for i, text in enumerate(texts) if text in (":", "{")), len(texts))
 
 
 def _ambiguous(library: Library, first: Function, second: Function) -> MslError:
@@ -71,13 +85,80 @@ def _ambiguous(library: Library, first: Function, second: Function) -> MslError:
 def _confusable(
     tokens: Sequence[Token], first: Function, second: Function, classes: frozenset[str]
 ) -> bool:
-    if not first.defined or not second.defined:
+    if not first.defined or not second.defined or not _same_arity(tokens, first, second):
         return False
     if _spaces(tokens, first.qualifiers) != _spaces(tokens, second.qualifiers):
         return True
     names = first.template_names | second.template_names
     pairs = zip(_parameters(tokens, first), _parameters(tokens, second), strict=False)
     return any(_parameter_confusable(a, b, names, classes) for a, b in pairs)
+
+
+def _same_arity(tokens: Sequence[Token], first: Function, second: Function) -> bool:
+    """Whether one call may fit both by its number of arguments."""
+    counts = [_arity(tokens, function) for function in (first, second)]
+    return counts[0][0] <= counts[1][1] and counts[1][0] <= counts[0][1]
+
+
+def _arity(tokens: Sequence[Token], function: Function) -> tuple[int, int]:
+    """The least and the greatest number of arguments."""
+    parameters = _parameters(tokens, function)
+    if any(t.text == "..." for part in parameters for t in part):
+        return 0, 1 << 30
+    needed = sum(not any(t.text == "=" for t in part) for part in parameters)
+    return needed, len(parameters)
+
+
+def merged_classes(library: Library) -> list[range]:
+    """The class specialisations to leave out: erasing address spaces makes them equal to one that stays.
+
+    Raises:
+        MslError: a specialisation for another address space that is not equal.
+    """
+    tokens = library.prepared.tokens
+    seen: dict[tuple[str, ...], range] = {}
+    merged = []
+    for where in _specialisations(tokens):
+        brace = next(i for i in where if tokens[i].text == "{")
+        head = tuple(_erased(tokens, range(where.start, brace)))
+        first = seen.setdefault(head, where)
+        if first is where:
+            continue
+        if _erased(tokens, first) != _erased(tokens, where):
+            prepared = library.prepared
+            note = Note("the other specialisation", prepared.span(tokens[first.start]))
+            raise MslError(
+                "specialisations that differ by address space must be the same on this device",
+                prepared.span(tokens[where.start]),
+                notes=(note,),
+            )
+        merged.append(where)
+    return merged
+
+
+def _specialisations(tokens: Sequence[Token]) -> Iterator[range]:
+    """Class templates specialised for an address space: from `template` to the semicolon."""
+    for index, token in enumerate(tokens):
+        if token.text not in ("struct", "class") or index + 2 >= len(tokens):
+            continue
+        if tokens[index + 2].text != "<" or tokens[index - 1].text != ">":
+            continue
+        brace = index + 2
+        while brace < len(tokens) and tokens[brace].text not in ("{", ";"):
+            brace += 1
+        texts = {t.text for t in tokens[index:brace]}
+        if brace == len(tokens) or tokens[brace].text == ";" or not texts & _ALL_SPACES:
+            continue
+        depth, end = 0, brace
+        while end < len(tokens):
+            depth += (tokens[end].text == "{") - (tokens[end].text == "}")
+            end += 1
+            if depth == 0:
+                break
+        start = index
+        while start > 0 and tokens[start - 1].text not in (";", "}", "{"):
+            start -= 1
+        yield range(start, min(end + 1, len(tokens)))
 
 
 def _parameters(tokens: Sequence[Token], function: Function) -> list[list[Token]]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from metal_runtime.msl.address_spaces import merged_overloads
+from metal_runtime.msl.address_spaces import merged_classes, merged_overloads
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.edits import EditedText, TextEditor
 from metal_runtime.msl.library import KernelModel, Library
+from metal_runtime.msl.region_plan import RegionPlan
 from metal_runtime.msl.spelling import THREADGROUP_MEMORY, cpp_tokens, spellings
-from metal_runtime.msl.strategy import FIBERS, choose_strategy
+from metal_runtime.msl.strategy import FIBERS, LOOPS, REGIONS, choose_strategy
+from metal_runtime.msl.streamed_outputs import StreamedOutput, streamed_outputs
 from metal_runtime.msl.tokens import LineTable
 from metal_runtime.source import SourceSpan
 
 _PROLOGUE = "#include <metal_stdlib>\n"
-_MEMORY_OF_FIBERS = f"#define {THREADGROUP_MEMORY} IRIS_FIBER_MEMORY\n"
+_MEMORY = {
+    LOOPS: "",
+    REGIONS: f"#define {THREADGROUP_MEMORY} __memory\n",
+    FIBERS: f"#define {THREADGROUP_MEMORY} IRIS_FIBER_MEMORY\n",
+}
+_REGION_PARAMETERS = "metal::__regions::group& __group, char* __restrict __memory"
 USER_TEXT = "msl"
 """What diagnostics of the compiler call the user's text."""
 
@@ -40,11 +48,12 @@ class TranslationUnit:
 
     edited: EditedText
     key_text: str
+    streamed: tuple[StreamedOutput, ...] = ()
+    """Outputs whose type is a parameter of the kernel, so that they can bypass the caches."""
 
     def cpp_text(self, entry: str) -> str:
         """The whole translation unit, with ``entry``, the code through which a device calls the kernel."""
-        memory = _MEMORY_OF_FIBERS if self.strategy == FIBERS else ""
-        return f'{_PROLOGUE}{memory}#line 1 "{USER_TEXT}"\n{self.edited.text}\n#line 1 "entry"\n{entry}'
+        return f'{_PROLOGUE}{_MEMORY[self.strategy]}#line 1 "{USER_TEXT}"\n{self.edited.text}\n#line 1 "entry"\n{entry}'
 
     def user_span(self, line: int, column: int) -> SourceSpan | None:
         """The user's place for a line and column that the compiler gives within ``USER_TEXT``."""
@@ -70,37 +79,64 @@ def translate(library: Library, name: str, wish: str | None = None) -> Translati
     """
     kernel = library.kernel(name)
     prepared = library.prepared
-    strategy = choose_strategy(library, kernel, wish)
+    strategy, plan = choose_strategy(library, kernel, wish)
     editor = TextEditor(prepared.text)
     left_out = _left_out(library, kernel) | merged_overloads(library)
-    cut: set[int] = set()
-    for index in left_out:
-        cut.update(range(library.functions[index].start, library.functions[index].end))
+    cut = [range(f.start, f.end) for f in (library.functions[i] for i in left_out)]
+    cut += [*(i.tokens for i in library.instantiations), *merged_classes(library)]
+    streamed = streamed_outputs(library, kernel) if strategy == LOOPS else ()
+    cut += [output.type_tokens for output in streamed]
     symbol = "&::" + "::".join((*kernel.function.scope, kernel.function.name))
-    for instance in library.instantiations:
-        cut.update(instance.tokens)
-    kept = _edit(library, editor, cut)
+    kept = _edit(library, editor, cut, plan)
     if strategy != FIBERS:
         for index in _functions_to_inline(library) - left_out:
-            start = prepared.tokens[library.functions[index].name_index].start
+            start = prepared.tokens[_place_of_marker(library, library.functions[index])].start
             editor.replace(start, start, "IRIS_FN ")
     if kernel.instance is not None:
         symbol = "::" + "::".join((*kernel.instance.scope, _INSTANCE))
-        text = _instance_text(library, kernel)
+        text = _instance_text(library, kernel, strategy)
         first = prepared.tokens[kernel.instance.tokens.start]
-        editor.replace(first.start, first.end, text)
+        editor.replace(first.start, first.start, text)
         kept.append(text)
+    if streamed:
+        _open_types(library, kernel, streamed, editor)
+        kept += [f"{output.number} {output.element}" for output in streamed]
+        symbol += f"<{', '.join(f'{output.element} *' for output in streamed)}>"
     kept.append(strategy)
     if strategy == FIBERS:  # the code tells the places where threads meet by line and column
         kept += [
             str(prepared.lines.position(prepared.tokens[m.index].start)) for m in kernel.meetings
         ]
-    return TranslationUnit(
-        kernel, library, strategy, symbol, editor.apply(), "\0".join([*prepared.directives, *kept])
-    )
+    key_text = "\0".join([*prepared.directives, *kept])
+    return TranslationUnit(kernel, library, strategy, symbol, editor.apply(), key_text, streamed)
 
 
-def _instance_text(library: Library, kernel: KernelModel) -> str:
+def _open_types(
+    library: Library, kernel: KernelModel, streamed: tuple[StreamedOutput, ...], editor: TextEditor
+) -> None:
+    """Makes the kernel a template over the types of its streamed outputs."""
+    tokens = library.prepared.tokens
+    names = [f"__iris_output{output.number}" for output in streamed]
+    head = tokens[kernel.function.start].start
+    editor.replace(head, head, f"template <{', '.join(f'class {name}' for name in names)}> ")
+    for output, name in zip(streamed, names, strict=True):
+        first = tokens[output.type_tokens.start]
+        editor.replace(first.start, first.start, f"{name} ")
+
+
+def _region_edits(library: Library, plan: RegionPlan) -> dict[int, str]:
+    """The body as loops over the threads, with what these loops need as further parameters."""
+    tokens, spelled, edits = library.prepared.tokens, spellings(library), plan.edits
+    texts = {}
+    for i in {*edits.before, *edits.instead, *edits.after}:
+        text = edits.instead.get(i, spelled.get(i, tokens[i].text))
+        texts[i] = edits.before.get(i, "") + text + edits.after.get(i, "")
+    comma = ", " if plan.has_parameters else ""
+    texts[plan.parameters_end] = f"{comma}{_REGION_PARAMETERS})"
+    return texts
+
+
+def _instance_text(library: Library, kernel: KernelModel, strategy: str) -> str:
     """A pointer to the instance, in place of its explicit instantiation: names mean there what they should."""
     instance = kernel.instance
     assert instance is not None
@@ -109,7 +145,10 @@ def _instance_text(library: Library, kernel: KernelModel) -> str:
         return f"static constexpr auto {_INSTANCE} = &{name}<{cpp_tokens(library, instance.arguments)}>;"
     assert instance.parameters is not None
     types = cpp_tokens(library, instance.parameters)
-    return f"static void (*const {_INSTANCE})({types}) = &{name};"
+    if strategy == REGIONS:
+        types += f"{', ' if types else ''}{_REGION_PARAMETERS}"
+    call = "" if strategy == FIBERS else "IRIS_CALL "
+    return f"static constexpr void ({call}*{_INSTANCE})({types}) = &{name};"
 
 
 def _left_out(library: Library, kernel: KernelModel) -> set[int]:
@@ -134,21 +173,57 @@ def _functions_to_inline(library: Library) -> set[int]:
     }
 
 
+def _place_of_marker(library: Library, function: Function) -> int:
+    """Before the name; where a declarator's sign or a scope stands before it, at the head's beginning."""
+    tokens = library.prepared.tokens
+    if tokens[function.name_index - 1].text not in ("*", "&", "::", "&&"):
+        return function.name_index
+    index = function.start
+    while tokens[index].text == "template" or tokens[index].text == "[":
+        opener = tokens[index].text if tokens[index].text == "[" else "<"
+        closer = "]" if opener == "[" else ">"
+        depth = 0
+        index += tokens[index].text == "template"
+        while index < function.name_index:
+            depth += (tokens[index].text == opener) - (tokens[index].text == closer)
+            index += 1
+            if depth == 0:
+                break
+    return index
+
+
 def _is_instantiation(library: Library, function: Function) -> bool:
     tokens = library.prepared.tokens
     return tokens[function.start].text == "template" and tokens[function.start + 1].text != "<"
 
 
-def _edit(library: Library, editor: TextEditor, cut: set[int]) -> list[str]:
+def _edit(
+    library: Library, editor: TextEditor, cut: list[range], plan: RegionPlan | None
+) -> list[str]:
     """Replaces the tokens that C++ spells differently, takes those in ``cut`` away; returns the texts that stay."""
     replacements = spellings(library)
+    if plan is not None:
+        replacements = {**replacements, **_region_edits(library, plan)}
+    tokens = library.prepared.tokens
+    ends = {r.start: r.stop for r in sorted(cut, key=lambda r: r.stop)}
     kept: list[str] = []
-    for index, token in enumerate(library.prepared.tokens):
-        if index in cut:
-            editor.blank(token.start, token.end)
-            continue
-        replacement = replacements.get(index)
-        kept.append(token.text if replacement is None else replacement)
-        if replacement is not None:
-            editor.replace(token.start, token.end, replacement)
+    for where in _between(cut, len(tokens)):
+        for index in where:
+            token, replacement = tokens[index], replacements.get(index)
+            kept.append(token.text if replacement is None else replacement)
+            if replacement is not None:
+                editor.replace(token.start, token.end, replacement)
+        if where.stop < len(tokens):  # with the pragmas among the tokens
+            end = ends[where.stop]
+            editor.blank(tokens[where.stop].start, tokens[end - 1].end)
     return kept
+
+
+def _between(cut: list[range], count: int) -> Iterator[range]:
+    """What lies before, between and after the ranges; a range within another is none of its own."""
+    start = 0
+    for where in sorted(cut, key=lambda r: (r.start, -r.stop)):
+        if where.start >= start:
+            yield range(start, where.start)
+            start = where.stop
+    yield range(start, count)

@@ -8,7 +8,7 @@ uniform variables stay what they are. A body that this cannot be done for raises
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metal_runtime.msl.statements import Declarator, Statement, StatementKind
@@ -22,7 +22,9 @@ REDUCTIONS = {
 }  # fmt: skip
 """The simdgroup functions that regions know, with the operation in detail/simdgroup.h."""
 
-MEETING = re.compile(r"(?:threadgroup|simdgroup)_barrier|(?:simd|quad)_[a-z]\w*|simdgroup_\w+")
+MEETING = re.compile(
+    r"(?:threadgroup|simdgroup)_barrier|(?:__metal_)?(?:simd|quad)_[a-z]\w*|simdgroup_\w+"
+)
 
 
 class Unsplittable(Exception):
@@ -76,32 +78,58 @@ class RegionSplitter:
         varying: Iterable[str],
         thread_bindings: str,
         meeting_calls: frozenset[str] = frozenset(),
+        changing_calls: frozenset[str] = frozenset(),
+        spellings: Mapping[int, str] | None = None,
+        pointers: frozenset[str] = frozenset(),
     ) -> None:
         """``thread_bindings`` is the C++ text that defines the parameters which differ between threads.
 
         It may use ``__i __j __k``, the thread's place in the threadgroup, and ``__index``, its index.
+        ``changing_calls`` are functions that may change their arguments; ``pointers`` are the parameters that
+        are pointers; ``spellings`` is what C++ has in
+        place of a token.
         """
         self._tokens = tokens
         self._texts = [token.text for token in tokens]
         self._parameters = (tuple(uniform), tuple(varying))
         self._thread_bindings = thread_bindings
         self._meeting_calls = meeting_calls
+        self._changing_calls = changing_calls
+        self._spellings = spellings or {}
+        self._pointers = pointers
         self._demoted: set[str] = set()
 
     def split(self, body: Sequence[Statement]) -> BodyEdits:
         """The edits of a body. Raises Unsplittable."""
         while True:
             uniform, varying = self._parameters
-            self._analysis = UniformityAnalysis(self._tokens, uniform, (*varying, *self._demoted))
+            self._analysis = UniformityAnalysis(
+                self._tokens,
+                uniform,
+                (*varying, *self._demoted),
+                self._changing_calls,
+                self._pointers,
+            )
             self._known = self._analysis.of_body(body)
             self._names = self._analysis.names
             self._edits = BodyEdits()
             self._rows: dict[str, _Row] = {}
-            self._scalars: set[str] = set()
+            self._scalars: set[str] = set(uniform) & self._known.uniform
             demoted = set(self._demoted)
+            self._check_parameters(body)
             self._block(body)
             if demoted == self._demoted:
                 return self._edits
+
+    def _check_parameters(self, body: Sequence[Statement]) -> None:
+        """A parameter that threads change each for itself would need a row, which it has not."""
+        own = {name for names in self._parameters for name in names} - self._known.uniform
+        for statement in body:
+            changed = own & self._assigned(statement)
+            if changed:
+                raise Unsplittable(
+                    f"each thread changes its parameter `{min(changed)}`", statement.tokens.start
+                )
 
     # --- items: what runs once, what runs for each thread -------------------------------------------
 
@@ -195,7 +223,9 @@ class RegionSplitter:
         if statement.kind is StatementKind.TYPE_DECLARATION:
             return True
         if statement.kind is StatementKind.DECLARATION:
-            if self._texts[statement.tokens.start] == "threadgroup":
+            if self._texts[statement.tokens.start] == "threadgroup" and not any(
+                d.is_indirect or len(d.initializer) for d in statement.declarators
+            ):
                 return True
             names = {self._names[d.name_index] for d in statement.declarators}
             own = {self._texts[i] for i in statement.tokens}
@@ -283,7 +313,16 @@ class RegionSplitter:
     def _check_scalars(self, region: Sequence[Statement]) -> None:
         """What runs once must not be assigned by each thread: such a variable is no scalar after all."""
         for statement in region:
-            self._demoted |= self._analysis.assigned(statement.tokens) & self._scalars
+            self._demoted |= self._assigned(statement) & self._scalars
+
+    def _assigned(self, statement: Statement) -> set[str]:
+        """The names that a statement, or one within it, may change."""
+        names: set[str] = set()
+        for part in statement.walk():
+            compound = part.body or part.otherwise or part.initial
+            for where in (part.condition, part.step) if compound else (part.tokens,):
+                names |= self._analysis.assigned(where)
+        return names
 
     def _check_jumps(
         self, statement: Statement, in_loop: bool = False, in_switch: bool = False
@@ -341,7 +380,7 @@ class RegionSplitter:
         close = self._closing(index + 1, statement.tokens)
         argument = range(index + 2, close)
         bindings = "".join(row.binding for row in self._used_rows(argument))
-        value = " ".join(self._edits.instead.get(i, self._texts[i]) for i in argument)
+        value = " ".join(self._spelled(i) for i in argument)
         self._edits.put_before(
             statement.tokens.start,
             f"auto* const __met_{index} = __regions::reduce<__lanes::{REDUCTIONS[self._texts[index]]}>(__group, "
@@ -351,6 +390,9 @@ class RegionSplitter:
         for i in range(index, close + 1):
             self._edits.instead[i] = ""
         self._edits.instead[index] = f"__met_{index}[__index]"
+
+    def _spelled(self, index: int) -> str:
+        return self._edits.instead.get(index, self._spellings.get(index, self._texts[index]))
 
     def _closing(self, open_: int, tokens: range) -> int:
         depth = 0

@@ -36,6 +36,13 @@ class _Speller:
         self._library = library
         self._tokens = library.prepared.tokens
         self._variables = 0
+        # A constructor is not const, and `const constant` is const once.
+        self._no_const = {
+            i
+            for f in library.functions
+            for i in f.qualifiers
+            if f.name in f.scope[-1:] or self._text(i - 1) == "const"
+        }
         self.replacements: dict[int, str] = {}
         for index, token in enumerate(self._tokens):
             if token.kind is TokenKind.IDENTIFIER:
@@ -60,7 +67,7 @@ class _Speller:
 
     def _identifier(self, index: int, text: str) -> None:
         if text == "constant":
-            self.replacements[index] = "" if self._qualifies_method(index) else "const"
+            self.replacements[index] = "" if index in self._no_const else "const"
         elif text == "kernel":
             self.replacements.setdefault(index, "static")
         elif text == "threadgroup" and self._text(index - 1) in _BEFORE_VARIABLE:
@@ -74,10 +81,6 @@ class _Speller:
             if declared is not None:
                 known = declared.value is not None
                 self._replace(range(index, index + 4), "true" if known else "false")
-
-    def _qualifies_method(self, index: int) -> bool:
-        before = self._text(index - 1)
-        return before == ")" or (before == "const" and self._text(index - 2) == ")")
 
     def _attribute(self, index: int) -> None:
         """Takes ``[[...]]`` away; ``[[kernel]]`` becomes static."""

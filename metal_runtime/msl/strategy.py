@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from metal_runtime.errors import LaunchError
 from metal_runtime.msl.library import KernelModel, Library
+from metal_runtime.msl.region_plan import RegionPlan, plan_regions
+from metal_runtime.msl.regions import Unsplittable
 
 LOOPS = "loops"
 """Each thread alone, in vectorised loops."""
@@ -24,14 +26,21 @@ def shares_memory(kernel: KernelModel) -> bool:
     )
 
 
-def choose_strategy(library: Library, kernel: KernelModel, wish: str | None) -> str:
-    """The strategy of a kernel. Raises LaunchError when it cannot run as wished."""
-    possible = [FIBERS] if shares_memory(kernel) else [LOOPS, FIBERS]
-    if wish is None:
-        return possible[0]
-    if wish not in possible:
-        raise LaunchError(
-            f"it cannot run by {wish}, only by {' or '.join(possible)}",
-            kernel=kernel.signature.name,
-        )
-    return wish
+def choose_strategy(
+    library: Library, kernel: KernelModel, wish: str | None
+) -> tuple[str, RegionPlan | None]:
+    """The strategy of a kernel, and how regions run it. Raises LaunchError when it cannot run as wished."""
+    if not shares_memory(kernel) and wish in (None, LOOPS):
+        return LOOPS, None
+    if wish == FIBERS:
+        return FIBERS, None
+    try:
+        if wish != LOOPS:
+            return REGIONS, plan_regions(library, kernel)
+        reason = "its threads meet or share memory"
+    except Unsplittable as why:
+        if wish is None:
+            return FIBERS, None
+        token = library.prepared.tokens[why.index]
+        reason = f"{why.reason} ({library.prepared.span(token)})"
+    raise LaunchError(f"it cannot run by {wish}: {reason}", kernel=kernel.signature.name)

@@ -37,9 +37,20 @@ class UniformityAnalysis:
     """
 
     def __init__(
-        self, tokens: Sequence[Token], uniform: Iterable[str], varying: Iterable[str]
+        self,
+        tokens: Sequence[Token],
+        uniform: Iterable[str],
+        varying: Iterable[str],
+        changing_calls: frozenset[str] = frozenset(),
+        pointers: frozenset[str] = frozenset(),
     ) -> None:
-        """``uniform`` and ``varying`` are the kernel's parameters; pointers are varying: what they point to is."""
+        """``uniform`` and ``varying`` are the kernel's parameters, ``pointers`` those of them that are pointers.
+
+        What a pointer points to is always varying. ``changing_calls`` are functions that may change their
+        arguments.
+        """
+        self._changing_calls = changing_calls
+        self._pointers = pointers
         self._tokens = tokens
         self._texts = [token.text for token in tokens]
         self._candidates = set(uniform)
@@ -115,9 +126,32 @@ class UniformityAnalysis:
                         yield self.names[place], range(0)
             elif text in _ASSIGNMENTS and self._is_assignment(index, tokens):
                 end = self._expression_end(index + 1, tokens)
-                yield self.names[self._target(index, tokens)], range(index + 1, end)
+                target = self._target(index, tokens)
+                if not (target < index - 1 and self.names[target] in self._pointers):
+                    yield self.names[target], range(index + 1, end)
             elif text == "&" and self._takes_address(index, tokens):
+                indexed = index + 2 in tokens and self._texts[index + 2] in ("[", "->")
+                if indexed and self.names[index + 1] in self._pointers:
+                    continue  # the address of what it points to
                 yield self.names[index + 1], None
+            elif text == "(" and index - 1 in tokens:
+                yield from self._changed_by_call(index, tokens)
+
+    def _changed_by_call(self, open_: int, tokens: range) -> Iterator[tuple[str, None]]:
+        """The variables that a call may change: those passed by reference, and the object of a method."""
+        name = open_ - 1
+        if self._tokens[name].kind is not TokenKind.IDENTIFIER:
+            return
+        if self._texts[name - 1] == "." and name - 2 in tokens:
+            yield self.names[self._target(name, tokens)], None
+        if self._texts[name] in self._changing_calls:
+            end = self._expression_end(open_ + 1, tokens)
+            while end in tokens and self._texts[end] == ",":
+                end = self._expression_end(end + 1, tokens)
+            for i in range(open_ + 1, min(end, tokens.stop)):
+                named = self._tokens[i].kind is TokenKind.IDENTIFIER
+                if named and not (self.names[i] in self._pointers and self._texts[i + 1] == "["):
+                    yield self.names[i], None
 
     def _is_assignment(self, index: int, tokens: range) -> bool:
         # `<=`, `>=` and shifts are made of single tokens: `a <= b`, `a >>= b`.

@@ -106,7 +106,15 @@ def split(body: str, meeting_calls: frozenset[str] = frozenset()) -> str:
     tokens = tokenize(source)
     function = DeclarationScanner(tokens).functions[0]
     statements = StatementParser(tokens).parse(function.body)
-    edits = RegionSplitter(tokens, UNIFORM, VARYING, BINDINGS, meeting_calls).split(statements)
+    splitter = RegionSplitter(
+        tokens,
+        UNIFORM,
+        VARYING,
+        BINDINGS,
+        meeting_calls,
+        pointers=frozenset(["shared", "x", "out"]),
+    )
+    edits = splitter.split(statements)
     pieces, position = [], tokens[function.body.start].start
     for i in function.body:
         pieces += [source[position : tokens[i].start], edits.before.get(i, "")]

@@ -129,7 +129,7 @@ UNIFORM = [
     ("uint i = 0; x[i++] = 1; uint j = i;", {"i", "j"}),
     ("uint i = 0; if (x[tid] > 0) i++;", set()),
     ("uint2 size = uint2(n, 1); uint d = size.x;", {"size", "d"}),
-    ("uint2 size = uint2(n, 1); uint d = size.f(n);", {"size"}),
+    ("uint2 size = uint2(n, 1); uint d = size.f(n);", set()),
 ]
 
 

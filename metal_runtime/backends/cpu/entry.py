@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
+from metal_runtime.device.launch_config import Extent
 from metal_runtime.msl.msl_to_cpp import TranslationUnit
 from metal_runtime.msl.parameters import Parameter
-from metal_runtime.msl.strategy import FIBERS, LOOPS
+from metal_runtime.msl.region_plan import VARYING
+from metal_runtime.msl.strategy import FIBERS, LOOPS, REGIONS
 from metal_runtime.msl.type_texts import Passing
 from metal_runtime.program import ArgumentKind
 
@@ -61,6 +64,29 @@ _BY_ROW = """\
         item += count;
     }}
 """
+# The same for kernels whose every output is streamed (see msl/streamed_outputs.py): launches that exceed the last
+# cache gather a block of each output and copy it past the caches; a block with a gap runs again as usual.
+_BY_STREAMED_ROW = """\
+    const bool streams = (__iris::u64)launch.grid[0] * launch.grid[1] * launch.grid[2] * ({thread_bytes}) > {threshold}ul;
+    for (__iris::u64 item = begin; item < end;) {{
+        const __iris::u64 row = item / launch.grid[0];
+        const __iris::u32 first = item % launch.grid[0], y = row % launch.grid[1], z = row / launch.grid[1];
+        const __iris::u64 room = launch.grid[0] - first, left = end - item;
+        const __iris::u32 count = room < left ? room : left;
+        if (!streams) {{
+            for (__iris::u32 x = first; x < first + count; ++x) {call};
+        }} else for (__iris::u32 done = 0, size; done < count; done += size) {{
+            const __iris::u32 from = first + done;
+            size = __iris::smaller(__iris::stream_block, count - done);
+            {blocks}
+            for (__iris::u32 x = from; x < from + size; ++x) {streamed_call};
+            if ({complete}) {{ {copies} }}
+            else for (__iris::u32 x = from; x < from + size; ++x) {call};
+        }}
+        item += count;
+    }}
+    __iris::stream_end();
+"""
 _EACH_THREADGROUP = """\
     for (__iris::u64 item = begin; item < end; ++item) {{
         const __iris::u64 plane = item / launch.groups[0];
@@ -96,9 +122,29 @@ _BY_FIBERS = (
     }}
 """
 )
+_BY_REGIONS = (
+    _EACH_THREADGROUP
+    + """\
+        {sized}{{
+            metal::__regions::group group{{
+                {{nx, ny, nz}}, nx * ny * nz, {{gx, gy, gz}}, worker.rows, worker.rows_end, {{x0, y0, z0}}}};
+            {call};
+        }}
+    }}
+"""
+)
+# A threadgroup of the size that the code is made for: constants let loops over the threads become straight code.
+_OF_KNOWN_SIZE = """\
+if (nx == {0} && ny == {1} && nz == {2}) {{
+            constexpr __iris::u32 nx = {0}, ny = {1}, nz = {2};
+            metal::__regions::group group{{
+                {{nx, ny, nz}}, nx * ny * nz, {{gx, gy, gz}}, worker.rows, worker.rows_end, {{x0, y0, z0}}}};
+            {call};
+        }} else """
 _LOOPS = {
     (LOOPS, False): _BY_ROW,
     (LOOPS, True): _BY_THREADGROUP,
+    (REGIONS, True): _BY_REGIONS,
     (FIBERS, True): _BY_FIBERS,
 }
 
@@ -108,8 +154,11 @@ def runs_by_threadgroup(unit: TranslationUnit) -> bool:
     return unit.strategy != LOOPS or not _GRID_LEVEL.issuperset(unit.kernel.signature.builtins)
 
 
-def entry_text(unit: TranslationUnit) -> str:
-    """The C++ function ``iris_kernel``: arguments unpacked once, then loops whose innermost runs along x."""
+def entry_text(unit: TranslationUnit, size: Extent | None = None) -> str:
+    """The C++ function ``iris_kernel``: arguments unpacked once, then loops whose innermost runs along x.
+
+    Regions run threadgroups of ``size`` faster.
+    """
     kernel = unit.kernel
     signature = kernel.signature
     buffers = {argument.index: place for place, argument in enumerate(signature.arguments)}
@@ -129,12 +178,19 @@ def entry_text(unit: TranslationUnit) -> str:
             declarations.append(_in_memory(number, parameter, memory[parameter.threadgroup.index]))
             operands.append(f"{_dereference(parameter)}a{number}")
         elif parameter.builtin is not None:
-            operands.append(_builtin_operand(number, parameter, parameter.builtin))
+            varies = unit.strategy == REGIONS and parameter.builtin in VARYING
+            operands.append(_builtin_operand(number, parameter, parameter.builtin, varies))
+    if unit.strategy == REGIONS:
+        operands += ["group", "worker.memory"]
     call = f"function({', '.join(operands)})"
-    loops = _LOOPS[unit.strategy, runs_by_threadgroup(unit)].format(call=call)
+    sized = _OF_KNOWN_SIZE.format(*size, call=call) if size else ""
+    if unit.streamed:
+        loops = _streamed_loops(unit, call, operands)
+    else:
+        loops = _LOOPS[unit.strategy, runs_by_threadgroup(unit)].format(call=call, sized=sized)
     unpacking = "".join(f"    {line}\n" for line in declarations)
     return (
-        '#include "entry.h"\n'
+        '#include "entry.h"\n#include "streaming.h"\n'
         f"{_sizes_text(unit)}"
         f'extern "C" __attribute__((visibility("default"))) void {ENTRY_SYMBOL}(\n'
         "    const void *const *arguments, const __iris::Launch &launch_of_caller, __iris::Worker &worker,\n"
@@ -144,6 +200,43 @@ def entry_text(unit: TranslationUnit) -> str:
         "    const __iris::Launch launch = launch_of_caller;\n"
         f"{unpacking}{loops}}}\n"
     )
+
+
+def _streamed_loops(unit: TranslationUnit, call: str, operands: list[str]) -> str:
+    signature = unit.kernel.signature
+    streamed_operands = list(operands)
+    blocks, complete, copies = [], [], []
+    for output in unit.streamed:
+        n, element = output.number, output.element
+        blocks.append(
+            f"alignas(64) {element} block{n}[__iris::stream_block]; __iris::u32 stored{n} = 0; const auto output{n} "
+            f"= __iris::block_output(block{n}, from, stored{n});"
+        )
+        complete.append(f"stored{n} == size")
+        copies.append(f"__iris::stream_out(a{n} + from, block{n}, size * sizeof({element}));")
+        streamed_operands[n] = f"output{n}"
+    sizes = [a.itemsize or 0 for a in signature.arguments if a.kind is ArgumentKind.BUFFER]
+    name = unit.symbol[: unit.symbol.index("<")].removeprefix("&")
+    return _BY_STREAMED_ROW.format(
+        call=call,
+        streamed_call=f"{name}({', '.join(streamed_operands)})",
+        thread_bytes=sum(sizes),
+        threshold=last_level_cache_bytes() * 3 // 5,
+        blocks="\n            ".join(blocks),
+        complete=" && ".join(complete),
+        copies=" ".join(copies),
+    )
+
+
+@functools.cache
+def last_level_cache_bytes() -> int:
+    """The size of the largest cache of the first processor; 32 MiB where the system does not say."""
+    sizes = []
+    for entry in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        text = entry.read_text().strip()
+        unit = {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1:], 0)
+        sizes.append(int(text[:-1]) * unit if text[:-1].isdecimal() else 0)
+    return max(sizes, default=0) or 32 * 2**20
 
 
 def _sizes_text(unit: TranslationUnit) -> str:
@@ -185,7 +278,10 @@ def _dereference(parameter: Parameter) -> str:
     return "*" if parameter.passing is Passing.REFERENCE else ""
 
 
-def _builtin_operand(number: int, parameter: Parameter, builtin: str) -> str:
+def _builtin_operand(number: int, parameter: Parameter, builtin: str, varies: bool) -> str:
+    """The value of an attribute; what varies is defined anew in each region."""
     type_ = f"__iris::bare_parameter<F, {number}>"
     parts = _EXPRESSIONS[builtin][: parameter.components]
+    if varies:
+        parts = ("0",) * len(parts)
     return f"{type_}({', '.join(f'{parameter.scalar}({part})' for part in parts)})"

@@ -15,8 +15,10 @@
 // regcall: the System V convention hands a float4 over as two halves, and these halves stay in the
 // code after inlining and stop vectorisation; regcall hands it over as four floats.
 #if defined(__x86_64__)
+#define IRIS_CALL __attribute__((regcall))
 #define IRIS_FN inline __attribute__((always_inline, regcall))
 #else
+#define IRIS_CALL
 #define IRIS_FN inline __attribute__((always_inline))
 #endif
 

@@ -14,6 +14,7 @@ struct group {
   uint position[3];  // of the threadgroup
   char* rows;        // room for the variables that live across meetings
   char* rows_end;
+  uint origin[3];    // place in the grid of its first thread
 
   // A row of one T a thread, for the rest of the threadgroup's run. Rows begin apart from each other
   // in the cache. Null, and a fault on the first use, when the room is exhausted.
