@@ -79,7 +79,7 @@ class LaunchPlan:
         if config is None:
             config = self._config(grid, threadgroup, names)
         if memory:
-            config = replace(config, threadgroup_memory=memory)
+            config = self._with_memory(config, memory)
         # No `strict`: the lengths are equal, and a keyword costs as much as an argument's packing.
         bindings = [pack(value) for pack, value in zip(self._packers, args)]  # noqa: B905
         if None in bindings:
@@ -118,6 +118,12 @@ class LaunchPlan:
                     self._configs.clear()
                 self._configs[key] = config
         return config
+
+    def _with_memory(self, config: LaunchConfig, memory: tuple[int, ...]) -> LaunchConfig:
+        found = self._configs.get((config, memory))
+        if found is None:
+            found = self._configs[config, memory] = replace(config, threadgroup_memory=memory)
+        return found
 
 
 def _config_key(grid: Any, threadgroup: Any) -> Any:
