@@ -42,7 +42,8 @@ def threadgroup_variables(
         end = index
         while end < body.stop and tokens[end].text not in (";", ")", "="):
             end += 1
-        if end < body.stop and tokens[end].text == ";":
+        # An initial value, which Metal ignores, ends the declaration too.
+        if end < body.stop and tokens[end].text in (";", "="):
             found += _declared(tokens, index, end, local, types, bindings)
     return tuple(found)
 
