@@ -170,6 +170,14 @@ class Library:
 
         return read_library(self._text, self._file, self._options)
 
+    def _check_headers(self) -> None:
+        """The device reads the headers itself: it must find what this library was made of."""
+        if _digest(self._model().prepared.headers) != self._headers:
+            raise MslError(
+                f"a header that {self._file} includes has changed since the library was made",
+                hint="call metal_runtime.compile again",
+            )
+
     def _program(self, signature: Signature) -> MslProgram:
         return MslProgram(
             self._text, (signature,), self._options, self._file, headers=self._headers
@@ -268,6 +276,7 @@ class LibraryKernel:
         return plan
 
     def _prepared(self, session: Session) -> LaunchPlan:
+        self.library._check_headers()
         model = self._model
         if model.missing_constants:
             raise self._missing_constants()

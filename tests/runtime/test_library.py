@@ -282,10 +282,15 @@ def test_files_and_headers(tmp_path: Path) -> None:
     changed = metal_runtime.compile(file, **options)
     changed.k(out, threads=1)
     assert out[0] == 201
+    stale = metal_runtime.compile(file, **options)
     assert str(file) in repr(changed)
+    header.write_text("#define WIDTH 400\n")
+    with pytest.raises(MslError, match="has changed since the library was made"):
+        stale.k(out, threads=1)
+    changed = metal_runtime.compile(file, **options)
     copy = pickle.loads(pickle.dumps(changed))
     copy.k(out, threads=1)
-    assert out[0] == 201
+    assert out[0] == 2001
 
 
 @pytest.mark.parametrize(
