@@ -9,7 +9,7 @@ NaN and of min(-0.0, 0.0), the least integer divided by -1, fma of bfloat (round
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,19 @@ from hypothesis import strategies as st
 
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
+from metal_runtime.ir.collectives import COLLECTIVES, LANE
 from metal_runtime.ir.nodes import (
     Apply,
+    Array,
     Assign,
+    Barrier,
+    BarrierScope,
     Block,
     Break,
     Builtin,
     Call,
     Cast,
+    Collective,
     Component,
     Constant,
     Construct,
@@ -94,6 +99,8 @@ class RandomKernel:
     approximate: frozenset[str]
     """Outputs that a device gives to within a few ulp only."""
 
+    threadgroup: Extent = (32, 1, 1)
+
     def fresh_arguments(self) -> dict[str, Any]:
         """The arguments with copies of the arrays."""
         return {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in self.arguments.items()}
@@ -104,9 +111,17 @@ def kernels(name: str = "random_kernel") -> st.SearchStrategy[RandomKernel]:
     return st.randoms(use_true_random=False).map(lambda r: random_kernel(r, name))
 
 
-def random_kernel(source: random.Random, name: str = "random_kernel") -> RandomKernel:
+def kernels_together(name: str = "random_kernel") -> st.SearchStrategy[RandomKernel]:
+    """Random kernels whose threads exchange values: at barriers and by functions of lanes, in uniform flow."""
+    return st.randoms(use_true_random=False).map(lambda r: random_kernel(r, name, together=True))
+
+
+def random_kernel(
+    source: random.Random, name: str = "random_kernel", *, together: bool = False
+) -> RandomKernel:
     """The kernel that follows from a source of randomness."""
-    return _KernelBuilder(source, name).build()
+    builder = _TogetherBuilder if together else _KernelBuilder
+    return builder(source, name).build()
 
 
 def apply(name: str, *args: Expr) -> Apply:
@@ -148,16 +163,22 @@ class _Scope:
     result: ValueType | None = None
     """The result's type inside a function; None in a kernel."""
 
+    uniform: bool = False
+    """Whether all threads of a threadgroup come here alike."""
+
     def inner(self, **changes: Any) -> _Scope:
         fields = {**vars(self), "values": dict(self.values), "mutable": set(self.mutable)}
         return _Scope(**{**fields, **changes})
 
 
 class _KernelBuilder:
+    may_return = True
+
     def __init__(self, source: random.Random, name: str) -> None:
         self.source = source
         self.name = name
         self.functions: list[Function] = []
+        self.arrays: list[Array] = []
         self.names = 0
         self.room = source.randint(3, 14)
         """Statements that may still be made."""
@@ -178,8 +199,7 @@ class _KernelBuilder:
         scope.pointers = {p.name: p.type for p in (*inputs, *outputs)}  # type: ignore[misc]
         scope.values = {p.name: p.type for p in values} | {"n": UINT}  # type: ignore[dict-item]
         position = Builtin("thread_position_in_grid", Vector(UINT, 3))
-        head: list[Stmt] = [Declare("i", UINT, Swizzle(position, "x", UINT))]
-        head.append(If(apply("ge", Read("i", UINT), Read("n", UINT)), (Return(),)))
+        head: list[Stmt] = [Declare("i", UINT, Swizzle(position, "x", UINT)), *self.guard(scope)]
         scope.values["i"] = UINT
         body = [*head, *self.statements(scope, 0)]
         for param in outputs:
@@ -188,8 +208,14 @@ class _KernelBuilder:
                 Assign(Load(param.name, Read("i", UINT), element), self.expr(scope, element, 3))
             )
         body.append(self.inexact_store(scope, close))
-        kernel = Kernel(self.name, tuple(params), tuple(body), tuple(self.functions))
+        kernel = Kernel(
+            self.name, tuple(params), tuple(body), tuple(self.functions), tuple(self.arrays)
+        )
         return self.with_arguments(kernel, [p.name for p in outputs])
+
+    def guard(self, scope: _Scope) -> list[Stmt]:
+        """What keeps threads beyond the end of the data from it."""
+        return [If(apply("ge", Read("i", UINT), Read("n", UINT)), (Return(),))]
 
     def with_arguments(self, kernel: Kernel, outputs: list[str]) -> RandomKernel:
         n = self.source.randint(1, 40)
@@ -322,10 +348,10 @@ class _KernelBuilder:
 
     def make_if(self, scope: _Scope, depth: int) -> list[Stmt]:
         condition = self.expr(scope, BOOL, 2)
-        then = tuple(self.statements(scope.inner(), depth + 1))
+        then = tuple(self.statements(scope.inner(uniform=False), depth + 1))
         orelse: Block = ()
         if self.source.random() < 0.5:
-            orelse = tuple(self.statements(scope.inner(), depth + 1))
+            orelse = tuple(self.statements(scope.inner(uniform=False), depth + 1))
         return [If(condition, then, orelse)]
 
     def make_for(self, scope: _Scope, depth: int) -> list[Stmt]:
@@ -342,7 +368,7 @@ class _KernelBuilder:
         stop: Expr = last if self.source.random() < 0.6 else apply("min", last, limit)
         if bounds[2] < 0 and stop is not last:
             stop = apply("max", last, limit)
-        inner = scope.inner(in_loop=True)
+        inner = scope.inner(in_loop=True, uniform=False)
         inner.values[name] = type_
         body = [*self.costly_declaration(scope, inner), *self.statements(inner, depth + 1)]
         return [For(name, type_, first, stop, by, tuple(body))]
@@ -362,7 +388,7 @@ class _KernelBuilder:
         name = self.fresh("w")
         counter, one = Read(name, INT), Constant(1, INT)
         limit = apply("lt", counter, Constant(self.source.randint(0, 5), INT))
-        inner = scope.inner(in_loop=True)
+        inner = scope.inner(in_loop=True, uniform=False)
         inner.values[name] = INT
         condition: Expr = limit
         if self.source.random() < 0.5:
@@ -374,7 +400,7 @@ class _KernelBuilder:
     def make_jump(self, scope: _Scope, depth: int) -> list[Stmt]:
         kinds: tuple[Stmt, ...] = (Break(), Continue())
         jump: Stmt = self.source.choice(kinds)
-        if self.source.random() < 0.2:
+        if self.source.random() < 0.2 and (self.may_return or scope.result is not None):
             jump = Return(None if scope.result is None else self.expr(scope, scope.result, 1))
         return [If(self.expr(scope, BOOL, 2), (jump,))]
 
@@ -510,3 +536,83 @@ class _KernelBuilder:
         return apply(
             self.source.choice(names), *(self.expr(scope, type_, depth - 1) for _ in range(2))
         )
+
+
+class _TogetherBuilder(_KernelBuilder):
+    """Kernels without a thread too many: every thread reaches what stands in uniform flow."""
+
+    may_return = False
+
+    def guard(self, scope: _Scope) -> list[Stmt]:
+        scope.uniform = True
+        return []
+
+    def with_arguments(self, kernel: Kernel, outputs: list[str]) -> RandomKernel:
+        made = super().with_arguments(kernel, outputs)
+        n = made.arguments["n"]
+        threads = self.source.choice((1, 7, 32, 33, 64))
+        return replace(made, grid=(n, 1, 1), threadgroup=(threads, 1, 1))
+
+    def statement(self, scope: _Scope, depth: int) -> list[Stmt]:
+        if scope.uniform and self.source.random() < 0.6:
+            kinds = ["exchange", "collective", "collective"]
+            if depth < 2:
+                kinds += ["uniform_if", "uniform_for"]
+            return getattr(self, f"make_{self.source.choice(kinds)}")(scope, depth)  # type: ignore[no-any-return]
+        return super().statement(scope, depth)
+
+    def make_exchange(self, scope: _Scope, depth: int) -> list[Stmt]:
+        """Each thread leaves a value and takes another thread's."""
+        type_ = self.pick_type()
+        name, tile = self.fresh("v"), self.fresh("tile")
+        self.arrays.append(Array(tile, Pointer(AddressSpace.THREADGROUP, type_), (64,)))
+        own = Builtin("thread_index_in_threadgroup", UINT)
+        count = Swizzle(Builtin("threads_per_threadgroup", Vector(UINT, 3)), "x", UINT)
+        other = apply("rem", apply("add", own, Constant(self.source.randint(1, 40), UINT)), count)
+        value = self.expr(scope, type_, 2)
+        scope.values[name] = type_
+        scope.mutable.add(name)
+        barrier = Barrier(BarrierScope.THREADGROUP)
+        return [
+            Assign(Load(tile, own, type_), value),
+            barrier,
+            Declare(name, type_, Load(tile, other, type_)),
+            barrier,
+        ]
+
+    def make_collective(self, scope: _Scope, depth: int) -> list[Stmt]:
+        """A function of lanes that gives the same bits everywhere."""
+        group = self.source.choice(("simd", "quad"))
+        dtype = self.source.choice([d for d in NUMBERS if d.bits <= 32])
+        lane = self.source.randint(0, 3)
+        names = ["shuffle", "shuffle_up", "shuffle_down", "shuffle_xor", "shuffle_rotate_up"]
+        names += ["broadcast", "shuffle_rotate_down", "broadcast_first", "any", "all"]
+        if dtype.is_integer:
+            names += ["sum", "product", "min", "max", "and", "or", "xor"]
+            names += ["prefix_inclusive_sum", "prefix_exclusive_sum"]
+        row = COLLECTIVES[f"{group}_{self.source.choice(names)}"]
+        truth = row.name.endswith(("any", "all"))
+        args: tuple[Expr, ...] = (self.expr(scope, BOOL if truth else dtype, 2),)
+        args += (Constant(lane, LANE),) * (row.arity - 1)
+        name, type_ = self.fresh("v"), row.result_type([a.type for a in args])  # type: ignore[misc]
+        scope.values[name] = type_
+        scope.mutable.add(name)
+        return [Declare(name, type_, Collective(row, args, type_))]
+
+    def alike(self, scope: _Scope) -> _Scope:
+        """What has one value in all threads: the parameters."""
+        fixed = {n: t for n, t in scope.values.items() if n == "n" or n[0] == "s"}
+        return _Scope(values=fixed)
+
+    def make_uniform_if(self, scope: _Scope, depth: int) -> list[Stmt]:
+        condition = self.expr(self.alike(scope), BOOL, 2)
+        then, orelse = (tuple(self.statements(scope.inner(), depth + 1)) for _ in range(2))
+        return [If(condition, then, orelse)]
+
+    def make_uniform_for(self, scope: _Scope, depth: int) -> list[Stmt]:
+        name = self.fresh("k")
+        limit = apply("bit_and", self.expr(self.alike(scope), UINT, 1), Constant(3, UINT))
+        inner = scope.inner(in_loop=False)
+        inner.values[name] = UINT
+        body = tuple(self.statements(inner, depth + 1))
+        return [For(name, UINT, Constant(0, UINT), limit, Constant(1, UINT), body)]

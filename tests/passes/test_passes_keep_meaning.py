@@ -11,7 +11,7 @@ from metal_runtime.ir.verify import verify
 from metal_runtime.passes.pipeline import PASSES, optimize
 from tests.cpu_runs import differing
 from tests.hand_made_kernels import ALL
-from tests.strategies import kernels
+from tests.strategies import kernels, kernels_together
 
 
 @pytest.mark.parametrize("run", [*PASSES, optimize], ids=lambda p: p.__name__)
@@ -23,6 +23,19 @@ def test_same_bits(run, made):
     before, after = made.fresh_arguments(), made.fresh_arguments()
     interpret(made.kernel, made.grid, before)
     interpret(changed, made.grid, after)
+    for name in made.outputs:
+        assert not differing(before[name], after[name]).any(), name
+
+
+@pytest.mark.parametrize("run", [*PASSES, optimize], ids=lambda p: p.__name__)
+@given(kernels_together())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_same_bits_together(run, made):
+    changed = run(made.kernel)
+    verify(changed)
+    before, after = made.fresh_arguments(), made.fresh_arguments()
+    interpret(made.kernel, made.grid, before, made.threadgroup)
+    interpret(changed, made.grid, after, made.threadgroup)
     for name in made.outputs:
         assert not differing(before[name], after[name]).any(), name
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from metal_runtime.emit.ir_to_msl import ir_to_msl
 from metal_runtime.errors import IrisError
 from metal_runtime.ir.interpret import interpret
 from metal_runtime.msl_types import Pointer, Vector
 from metal_runtime.passes.pipeline import optimize
+from metal_runtime.program import CompileOptions
 from tests.cpu_runs import differing, run_on_cpu, ulps
 from tests.strategies import RandomKernel, random_kernel
 
@@ -31,14 +33,28 @@ def test_soak(block):
         check(seed)
 
 
-def check(seed: int) -> None:
-    """The kernel of a seed, as it is or optimised, on the device and in the interpreter."""
-    made = random_kernel(random.Random(seed))
+@pytest.mark.parametrize("seed", range(30))
+def test_sample_together(seed):
+    check(seed, together=True)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("block", range(40))
+def test_soak_together(block):
+    for seed in range(1000 + block * 25, 1000 + (block + 1) * 25):
+        check(seed, together=True)
+
+
+def check(seed: int, *, together: bool = False) -> None:
+    """The kernel of a seed, as it is or optimised, on the device (also on fibers) and in the interpreter."""
+    made = random_kernel(random.Random(seed), together=together)
     kernel = optimize(made.kernel) if seed % 2 else made.kernel
     expected, got = made.fresh_arguments(), made.fresh_arguments()
-    interpret(made.kernel, made.grid, expected)
+    interpret(made.kernel, made.grid, expected, made.threadgroup)
+    strategy = "fibers" if together and seed % 4 > 1 else None
+    program = ir_to_msl(kernel, CompileOptions(contract=False, strategy=strategy))
     try:
-        run_on_cpu(kernel, made.grid, got)
+        run_on_cpu(kernel, made.grid, got, made.threadgroup, program)
     except IrisError as error:  # refused aloud: allowed, but never in silence
         pytest.fail(f"seed {seed}: refused: {error}")
     for name in made.outputs:
