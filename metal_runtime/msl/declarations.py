@@ -142,6 +142,8 @@ class DeclarationScanner:
                 names |= self._introduced(opening + 1, index)
             elif text in _CLASS_KEYS or text == "namespace":
                 class_name = self._declared_name(index + 1, end)
+            elif text == ":" and class_name is not None and parameters is None:
+                index = self._skip_bases(index, end) - 1
             elif text == "enum":
                 index += texts[index + 1 : index + 2] in (["class"], ["struct"])
             elif text == "operator" and parameters is None:
@@ -254,6 +256,12 @@ class DeclarationScanner:
 
     def _skip_initializer(self, index: int, end: int) -> int:
         while index < end and self._texts[index] not in (";", "}"):
+            index = self.closing(index) + 1 if self._texts[index] in _CLOSERS else index + 1
+        return index
+
+    def _skip_bases(self, index: int, end: int) -> int:
+        """The index of the brace after the bases of a class, whose template arguments may have parentheses."""
+        while index < end and self._texts[index] not in ("{", ";"):
             index = self.closing(index) + 1 if self._texts[index] in _CLOSERS else index + 1
         return index
 

@@ -224,7 +224,7 @@ class RegionSplitter:
             return True
         if statement.kind is StatementKind.DECLARATION:
             if self._texts[statement.tokens.start] == "threadgroup" and not any(
-                d.is_indirect or len(d.initializer) for d in statement.declarators
+                d.is_indirect for d in statement.declarators
             ):
                 return True
             names = {self._names[d.name_index] for d in statement.declarators}

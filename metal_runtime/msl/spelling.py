@@ -110,12 +110,19 @@ class _Speller:
                 "[",
                 ";",
                 ",",
+                "=",
             ):
                 names += [end] if self._declares(end) else []
             indirect = indirect or text in ("*", "&")
             end += 1
         self.replacements[index] = ""
-        if indirect or not names or self._text(end) != ";":
+        if indirect or not names:
+            return
+        if (
+            self._text(end) == "="
+        ):  # Metal gives threadgroup memory no initial value, whatever stands here
+            end = self._drop_value(end)
+        if self._text(end) != ";":
             return
         start = index
         while self._text(start - 1) in ("const", "static", "volatile"):
@@ -132,6 +139,15 @@ class _Speller:
             )
             self._variables += 1
         self.replacements[end] = f";{references}"
+
+    def _drop_value(self, index: int) -> int:
+        """Takes away an initial value from its `=` on; returns where it ends."""
+        while index < len(self._tokens) and self._text(index) not in (";", ")", "}"):
+            end = self._close(index) if self._text(index) in ("(", "[", "{") else index
+            for i in range(index, end + 1):
+                self.replacements[i] = ""
+            index = end + 1
+        return index
 
     def _declares(self, index: int) -> bool:
         """Whether a name is a declarator's: it has a type or a comma before it, and is no template argument."""
