@@ -169,6 +169,9 @@ def _functions_to_inline(library: Library) -> set[int]:
         for index, f in enumerate(library.functions)
         if (f.scope, f.name) in defined
         and f.name not in f.scope
+        and not f.name.startswith(
+            "__"
+        )  # an expression among template arguments, taken for a function
         and not _is_instantiation(library, f)
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from metal_runtime.backends.cpu import object_cache
 from metal_runtime.backends.cpu.entry import NATIVE_DIR, entry_text
+from metal_runtime.device.launch_config import Extent
 from metal_runtime.errors import InternalError
 from metal_runtime.msl import clang
 from metal_runtime.msl.diagnostics import compile_error
@@ -17,13 +18,13 @@ from metal_runtime.msl.msl_to_cpp import TranslationUnit
 from metal_runtime.program import CompileOptions, MslProgram
 
 
-def kernel_object(unit: TranslationUnit, program: MslProgram) -> Path:
-    """The shared object of a kernel, from the cache or compiled now.
+def kernel_object(unit: TranslationUnit, program: MslProgram, size: Extent | None = None) -> Path:
+    """The shared object of a kernel, from the cache or compiled now; ``size`` is that of its threadgroups, if known.
 
     Raises MslError at the user's line when the compiler refuses the text.
     """
     name = unit.kernel.function.name  # a host name may hold any character
-    entry = entry_text(unit)
+    entry = entry_text(unit, size)
     key = object_key(unit.key_text + "\0" + entry, program.options)
     found = object_cache.find(name, key)
     if found is not None:

@@ -29,7 +29,7 @@ class CpuStream:
     def launch(self, pipeline: Pipeline, config: LaunchConfig, bindings: Sequence[Binding]) -> None:
         if type(pipeline) is not CpuPipeline:
             raise DeviceError(f"{pipeline!r} was not compiled for the CPU device")
-        outcome = self._launch(pipeline.handle, pipeline.request(config, bindings))
+        outcome = self._launch(pipeline.handle(config), pipeline.request(config, bindings))
         if outcome:
             raise pipeline.exception(Outcome(outcome), config)
 

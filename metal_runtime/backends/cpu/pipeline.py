@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from metal_runtime.backends.cpu.compiler import kernel_assembly, kernel_object
 from metal_runtime.backends.cpu.entry import (
@@ -22,16 +22,22 @@ from metal_runtime.backends.cpu.native_runtime import (
 )
 from metal_runtime.backends.cpu.outcomes import Outcome, divergence, exception_of
 from metal_runtime.backends.cpu.threadgroup_memory import ThreadgroupMemory
-from metal_runtime.device.launch_config import LaunchConfig
+from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding
 from metal_runtime.errors import InternalError, LaunchError, MslError
 from metal_runtime.msl.library import KernelModel, Library, read_library
 from metal_runtime.msl.msl_to_cpp import TranslationUnit, translate
-from metal_runtime.msl.strategy import LOOPS
+from metal_runtime.msl.strategy import LOOPS, REGIONS
 from metal_runtime.program import MslProgram, Signature
 from metal_runtime.settings import strategy_wish
 
 MAX_THREADS_PER_THREADGROUP = 1024
+WORTH_A_SIZE = 65_536
+"""Threads of a launch that is worth the time to compile a kernel once more, for its size of threadgroup."""
+
+MOST_SIZES = 8
+"""So many sizes of threadgroup get code of their own, a kernel."""
+
 _HEADER_BYTES = 32
 _RELATIVE = 1 << 63  # marks an argument that is an offset into the request itself
 
@@ -55,6 +61,15 @@ class PipelineTexts(Mapping[str, str]):
         return len(self._makers)
 
 
+@dataclass(frozen=True, slots=True)
+class NativeCode:
+    """Machine code that is mapped, as the native runtime sees it."""
+
+    native: NativePipeline
+    library: ctypes.CDLL
+    handle: int
+
+
 class CpuPipeline:
     """One kernel as machine code."""
 
@@ -70,16 +85,34 @@ class CpuPipeline:
         self._unit, self._program = unit, program
         self._memory = ThreadgroupMemory(unit, self.signature)
         count = len(self.signature.arguments) + len(self.signature.threadgroup_arguments)
-        self._native = NativePipeline(
-            entry=function_address(self._library, ENTRY_SYMBOL),
-            by_threadgroup=runs_by_threadgroup(unit),
-            argument_count=count,
-            meets=unit.strategy != LOOPS,
-        )
-        self.handle = ctypes.addressof(self._native)
+        self._code = self._native(self._library, count)
+        self._count = count
+        self._sized: dict[Extent, NativeCode] = {}
         padding = -(_HEADER_BYTES + 8 * count) % 16
         self._pack = struct.Struct(f"8I{count}Q{padding}x").pack
         self._values_at = _HEADER_BYTES + 8 * count + padding
+
+    def _native(self, library: ctypes.CDLL, count: int) -> NativeCode:
+        native = NativePipeline(
+            entry=function_address(library, ENTRY_SYMBOL),
+            by_threadgroup=runs_by_threadgroup(self._unit),
+            argument_count=count,
+            meets=self.strategy != LOOPS,
+        )
+        return NativeCode(native, library, ctypes.addressof(native))
+
+    def handle(self, config: LaunchConfig) -> int:
+        """The address of what the native runtime launches: for long launches by regions, code made for their size."""
+        if self.strategy != REGIONS:
+            return self._code.handle
+        sized = self._sized.get(config.threadgroup)
+        if sized is not None:
+            return sized.handle
+        if config.thread_count < WORTH_A_SIZE or len(self._sized) >= MOST_SIZES:
+            return self._code.handle
+        library = load_object(str(kernel_object(self._unit, self._program, config.threadgroup)))
+        made = self._native(library, self._count)
+        return self._sized.setdefault(config.threadgroup, made).handle
 
     def request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
         """The launch as native/pool.cpp reads it: counts, addresses, then the bytes of values."""
