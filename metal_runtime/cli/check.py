@@ -97,13 +97,17 @@ def _report(
 
 
 def _print(report: dict[str, Any]) -> None:
+    from rich.markup import escape
+
     console = stdout()
     for kernel in report["kernels"][:MOST_KERNELS]:
         console.print(_kernel_text(kernel, console.width))
     more = len(report["kernels"]) - MOST_KERNELS
     if more > 0:
         console.print(f"… and {more:,} more kernels; --json lists them all", style="bright_black")
-    if report["kernels"]:
+    for name in report["refused"][:MOST_KERNELS]:
+        console.print(f"[bold]{escape(name)}[/]\n    [red]cannot be launched, see below[/]")
+    if report["kernels"] or report["refused"]:
         console.print()
     for finding in report["findings"]:
         console.print(_finding_text(finding), soft_wrap=True)
@@ -115,12 +119,9 @@ def _kernel_text(kernel: dict[str, Any], width: int) -> Text:
     """The name, then what it takes, wrapped at the commas below the name."""
     from rich.text import Text
 
-    parts = [
-        f"{a['type'].rstrip('*&')}{a['type'][len(a['type'].rstrip('*&')) :]} {a['name']} [{a['index']}]"
-        for a in kernel["arguments"]
-    ]
+    parts = [f"{a['type']} {a['name']} [{a['index']}]" for a in kernel["arguments"]]
     parts += [
-        f"threadgroup {t['type']}* {t['name']} [[threadgroup({t['index']})]]"
+        f"{t['type']} {t['name']} [[threadgroup({t['index']})]]"
         for t in kernel["threadgroup_arguments"]
     ]
     parts += [
@@ -175,7 +176,8 @@ def _summary(report: dict[str, Any]) -> Text:
         "✓ " if report["accepted"] else "✗ ", "bold green" if report["accepted"] else "bold red"
     )
     text.append(
-        f"{report['file']}: {_count(len(report['kernels']), 'kernel')}, {found}; ", "default"
+        f"{report['file']}: {_count(len(report['kernels']) + len(report['refused']), 'kernel')}, {found}; ",
+        "default",
     )
     return text.append(f"{verdict} ({report['family']})", "bold")
 

@@ -6,25 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from metal_runtime.backends.cpu.compiler import kernel_flags, standard_header
 from metal_runtime.msl.limits import Family
-from metal_runtime.msl.rules.check import Report, check_text, syntax_check
 from metal_runtime.msl.rules.finding import Severity
-from metal_runtime.program import CompileOptions
+from tests.msl_rules.checks import check
 from tests.msl_rules.refused_programs import CASES, Case
-
-OPTIONS = CompileOptions()
-
-
-def _check(text: str, family: str) -> Report:
-    flags = (*kernel_flags(OPTIONS), "-include-pch", str(standard_header(OPTIONS)))
-    return check_text(text, "k.metal", OPTIONS, Family(family), syntax=syntax_check(flags))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_wrong_line_is_found(name: str, golden: Callable[[str, str], None]) -> None:
     case = CASES[name]
-    report = _check(case.program(case.wrong), case.family)
+    report = check(case.program(case.wrong), family=Family(case.family))
     assert not report.accepted
     errors = [f for f in report.findings if f.severity is Severity.ERROR]
     assert {f.span.line for f in errors if f.span} == {case.line}
@@ -35,7 +26,7 @@ def test_the_wrong_line_is_found(name: str, golden: Callable[[str, str], None]) 
 @pytest.mark.parametrize("name", CASES)
 def test_the_valid_twin_is_accepted(name: str) -> None:
     case = CASES[name]
-    report = _check(case.program(case.right), case.family)
+    report = check(case.program(case.right), family=Family(case.family))
     assert not report.findings, "\n".join(f.render() for f in report.findings)
 
 

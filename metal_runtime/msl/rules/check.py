@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metal_runtime.errors import MslError, Note
+from metal_runtime.msl.clang import STUB_DIR
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.limits import DEFAULT_FAMILY, Family
@@ -13,7 +14,9 @@ from metal_runtime.msl.preprocess import PreparedText, prepare
 from metal_runtime.msl.rules.checked_text import CheckedText
 from metal_runtime.msl.rules.compiler import compiler_findings
 from metal_runtime.msl.rules.cpp_text import cpp_texts
+from metal_runtime.msl.rules.declared_types import is_value_type
 from metal_runtime.msl.rules.finding import Finding, Found, Severity
+from metal_runtime.msl.rules.kernels import parameters_of
 from metal_runtime.msl.rules.table import RULES
 from metal_runtime.program import CompileOptions, Signature
 
@@ -31,6 +34,9 @@ class Report:
     family: Family
     kernels: tuple[Signature, ...]
     findings: tuple[Finding, ...]
+    refused: tuple[str, ...] = ()
+    """The names of the kernels in which something keeps a signature from being read."""
+
     files: tuple[str, ...] = ()
     """The headers that were read besides the file, but for Metal's own."""
 
@@ -87,7 +93,17 @@ def check_text(
     findings.sort(
         key=lambda f: (f.span is None, f.span.line if f.span and f.span.file == file else 0)
     )
-    return Report(file, family, text.signatures, tuple(findings), prepared.files)
+    headers = tuple(path for path in prepared.files if not path.startswith(str(STUB_DIR)))
+    return Report(
+        file, family, text.signatures, tuple(findings), _refused(library, findings), headers
+    )
+
+
+def _refused(library: Library, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Kernels without a signature, but for templates that nothing instantiates."""
+    told = {finding.message for finding in findings}
+    return tuple(name for name, problem in library.problems.items() if problem.message in told or not name.isidentifier()
+                 or not any(f.name == name and f.template_names for f in library.functions))  # fmt: skip
 
 
 def _tell_of_kernels(text: CheckedText, library: Library) -> None:
@@ -120,11 +136,20 @@ def _problems(
     templates = {
         text.prepared.span(text.tokens[f.name_index]) for f in text.kernels if f.template_names
     }
+    unknown = {
+        text.prepared.span(parameter.place)
+        for kernel in text.kernels
+        for parameter in parameters_of(text, kernel)
+        if not parameter.is_indirect
+        and not is_value_type(text, parameter.type_texts, kernel.template_names)
+    }
     for problem in dict.fromkeys(library.problems.values()):
         place = problem.span
         if place in templates or (place is not None and (place.file, place.line) in lines):
             continue
-        yield _of_error("kernel", problem)
+        # Another name may stand for a pointer: then only iris cannot launch the kernel.
+        severity = Severity.WARNING if place in unknown else Severity.ERROR
+        yield replace(_of_error("kernel", problem), severity=severity)
 
 
 def broken_rules(text: CheckedText, allowed: frozenset[str] = frozenset()) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "errors": errors,
         "warnings": len(report.findings) - errors,
         "kernels": [_kernel(signature) for signature in report.kernels],
+        "refused": list(report.refused),
         "findings": [_finding(finding) for finding in report.findings],
         "files": list(report.files),
     }
