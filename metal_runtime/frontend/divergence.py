@@ -1,7 +1,7 @@
 """Barriers that some threads of a threadgroup would not reach: a kernel in, an error at the barrier or nothing out.
 
-A barrier in a branch or a loop that depends on the thread's own position is refused. What depends on memory,
-or on an early return, is found when the kernel runs.
+A barrier in a branch or a loop that depends on the thread's own position along x is refused. What depends on
+the other axes or on memory, or on an early return, is found when the kernel runs.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from metal_runtime.ir.nodes import (
     Kernel,
     Node,
     Read,
+    Swizzle,
     While,
 )
 from metal_runtime.ir.walk import children, root_of, walk
@@ -92,6 +93,9 @@ def _varies(node: Node, names: frozenset[str]) -> bool:
         return node.name in _OF_THE_THREAD
     if isinstance(node, Read):
         return node.name in names
+    if isinstance(node, Swizzle) and isinstance(node.value, Builtin | Read):
+        # Threadgroups of one row are usual: then y and z are the same in all threads.
+        return "x" in node.components and _varies(node.value, names)
     if isinstance(node, Collective | Call):
         return False  # not known
     return any(_varies(c, names) for c in children(node))
