@@ -11,7 +11,7 @@ GROUPS = 16
 
 
 @kernel
-def tree_sum(x: "device const float*", partial: "device float*", n: "uint"):
+def tree_reduction(x: "device const float*", partial: "device float*", n: "uint"):
     tile = metal.threadgroup_array(metal.float, THREADS)
     t = metal.thread_index_in_threadgroup
     total = 0.0
@@ -30,7 +30,7 @@ def tree_sum(x: "device const float*", partial: "device float*", n: "uint"):
 
 
 @kernel
-def simd_sum(x: "device const float*", total: "device atomic_float*", n: "uint"):
+def simd_reduction(x: "device const float*", total: "device atomic_float*", n: "uint"):
     sums = metal.threadgroup_array(metal.float, THREADS // 32)
     own = 0.0
     for i in range(metal.thread_id(), n, metal.threads_per_grid.x):
@@ -52,8 +52,8 @@ def main(n: int = 1_000_003) -> None:
     partial = np.full(GROUPS, np.nan, np.float32)
     total = np.zeros(1, np.float32)
 
-    tree_sum(x, partial, n, threads=THREADS * GROUPS, threadgroup=THREADS)
-    simd_sum(x, total, n, threads=THREADS * GROUPS, threadgroup=THREADS)
+    tree_reduction(x, partial, n, threads=THREADS * GROUPS, threadgroup=THREADS)
+    simd_reduction(x, total, n, threads=THREADS * GROUPS, threadgroup=THREADS)
 
     expected = x.sum(dtype=np.float64)
     np.testing.assert_allclose([partial.sum(), total[0]], expected, rtol=1e-5)

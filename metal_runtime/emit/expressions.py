@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from metal_runtime.dtype import DType
 from metal_runtime.emit import spelling
 from metal_runtime.emit.names import LocalNames
+from metal_runtime.emit.promotion import converts_silently, is_narrow, narrows, widens
 from metal_runtime.emit.spelling import HelperFunction, Infix, Prefix, Spelling
 from metal_runtime.ir.nodes import (
     Address,
@@ -73,11 +74,6 @@ class Used:
     """Names of helper functions, and whether vectors are passed."""
 
 
-def is_narrow(type_: object) -> bool:
-    """Whether C++ computes with int instead of this type."""
-    return isinstance(type_, DType) and not type_.is_float and type_.bits < 32
-
-
 class ExpressionWriter:
     """Writes the expressions of one function."""
 
@@ -114,7 +110,7 @@ class ExpressionWriter:
         """Between brackets: any integer of the right value; several for an array of several dimensions."""
         if isinstance(node, Subscripts):
             return "][".join(map(self.index, node.parts))
-        if isinstance(node, Cast) and _widens(node.value.type, node.type):
+        if isinstance(node, Cast) and widens(node.value.type, node.type):
             return self.index(node.value)
         return self._with_value(self.write(node), value_type(node)).text
 
@@ -225,13 +221,13 @@ class ExpressionWriter:
         inner = self.write(node.value)
         if inner.exact and inner.type == target:
             return inner
-        truncated = inner if _narrows(source, target) else self._with_value(inner, source)
+        truncated = inner if narrows(source, target) else self._with_value(inner, source)
         if {element_of(source), element_of(target)} == {DType.FLOAT16, DType.BFLOAT16}:
             by_way = type_name(with_element(source, DType.FLOAT32))
             truncated = _primary_text(f"{by_way}({truncated.text})", source)
         text = _primary_text(f"{type_name(target)}({truncated.text})", target)
         promotes = target is DType.INT32 and is_narrow(source) and source is not DType.BOOL
-        converts = _converts_silently(source, target)
+        converts = converts_silently(source, target)
         return replace(
             text,
             promoted=truncated if promotes else None,
@@ -397,32 +393,3 @@ def _constant(node: Constant) -> Text:
     precedence = spelling.UNARY if text.startswith("-") else spelling.PRIMARY
     narrow = is_narrow(node.type) and node.type is not DType.BOOL
     return Text(text, precedence, DType.INT32 if narrow else node.type)
-
-
-def _narrows(source: ValueType, target: ValueType) -> bool:
-    """Whether an integer conversion keeps only low bits."""
-    if not isinstance(source, DType) or not isinstance(target, DType):
-        return False
-    return source.is_integer and target.is_integer and target.bits <= source.bits
-
-
-def _widens(source: object, target: object) -> bool:
-    """Whether an integer conversion keeps every value."""
-    if not isinstance(source, DType) or not isinstance(target, DType):
-        return False
-    if not (source.is_integer and target.is_integer):
-        return False
-    if source.is_signed == target.is_signed:
-        return source.bits <= target.bits
-    return target.is_signed and source.bits < target.bits
-
-
-def _converts_silently(source: ValueType, target: ValueType) -> bool:
-    """Whether an initialisation needs no written conversion, in C++ and in a reader's eyes."""
-    if not isinstance(source, DType) or not isinstance(target, DType):
-        return False
-    if DType.BOOL in (source, target) or DType.BFLOAT16 in (source, target):
-        return False
-    if target.is_float:
-        return source.is_integer or (source is DType.FLOAT16 and target is DType.FLOAT32)
-    return source.is_integer and source.bits <= target.bits
