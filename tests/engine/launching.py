@@ -42,7 +42,9 @@ def library_of(source: str, strategy: str | None = None) -> Any:
 @functools.cache
 def strategies(file: str, kernel: str) -> tuple[str, ...]:
     """The ways in which the kernel can be run: its own, and fibers, which run everything."""
-    best = library(file)[kernel].strategy
+    chosen = library(file)
+    constants = {c.index: c.type.numpy_dtype.type(1) for c in chosen.kernels[kernel].constants}
+    best = chosen.specialise(constants=constants)[kernel].strategy
     return (best,) if best == "fibers" else (best, "fibers")
 
 

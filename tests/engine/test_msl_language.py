@@ -107,7 +107,8 @@ def test_overloads_and_methods_by_address_space(
     kernel = library("language.metal", strategy).spaces
     sizes = [argument.itemsize for argument in kernel.signature.threadgroup_arguments]
     assert [a.index for a in kernel.signature.threadgroup_arguments] == [0, 1]
-    assert sizes == [4, 4]
+    assert sizes[0] in (None, 4)  # None: only the compiler knows a struct's size
+    assert sizes[1] == 4
     kernel(x, out, np.array([11], np.int32), **LAUNCH, threadgroup_memory=(64, 64))
     np.testing.assert_array_equal(out, 2 * (x + (5 + x) + x + 11))
 

@@ -40,8 +40,8 @@ MOVES: dict[str, Rows] = {
     "{}_shuffle_xor(x, ushort(1))": lambda r: r[np.arange(r.size) ^ 1],
     "{}_shuffle_rotate_up(x, ushort(3))": lambda r: np.roll(r, 3),
     "{}_shuffle_rotate_down(x, ushort(3))": lambda r: np.roll(r, -3),
-    "lane >= 2 ? {}_shuffle_up(x, ushort(2)) : x": lambda r: np.concatenate([r[:2], r[:-2]]),
-    "lane + 2 < LANES ? {}_shuffle_down(x, ushort(2)) : x": lambda r: np.concatenate(
+    "select(x, {}_shuffle_up(x, ushort(2)), lane >= 2)": lambda r: np.concatenate([r[:2], r[:-2]]),
+    "select(x, {}_shuffle_down(x, ushort(2)), lane + 2 < LANES)": lambda r: np.concatenate(
         [r[2:], r[-2:]]
     ),
     "{}_shuffle_and_fill_up(x, TYPE(7), ushort(2))": lambda r: np.concatenate(
@@ -61,21 +61,49 @@ BITWISE = ("_and(", "_or(", "_xor(x)")
 EXPRESSIONS = [(e, s) for e in [*REDUCTIONS, *MOVES] for s in LANES]
 
 
+def expressions_of(type_: str) -> list[tuple[str, str]]:
+    whole = np.dtype(DTYPES[type_]).kind in "iu"
+    return [(e, s) for e, s in EXPRESSIONS if whole or not any(b in e for b in BITWISE)]
+
+
+def text_of(expression: str, scope: str, type_: str) -> str:
+    return expression.format(scope).replace("LANES", f"{LANES[scope]}u").replace("TYPE", type_)
+
+
 @functools.cache
-def lane_library(type_: str, strategy: str | None) -> tuple[Any, dict[str, str]]:
-    """One kernel for each expression, and its name."""
-    lines, names = ["#include <metal_stdlib>", "using namespace metal;"], {}
-    for index, (expression, scope) in enumerate(EXPRESSIONS):
-        if np.dtype(DTYPES[type_]).kind not in "iu" and any(b in expression for b in BITWISE):
-            continue
-        name = names[f"{expression} {scope}"] = f"f{index}"
-        text = expression.format(scope).replace("LANES", f"{LANES[scope]}u").replace("TYPE", type_)
-        lines.append(
-            f"kernel void {name}(device const {type_}* in [[buffer(0)]], device {type_}* out [[buffer(1)]],"
-            " uint gid [[thread_position_in_grid]],"
-            f" uint lane [[thread_index_in_{scope}group]]) {{ {type_} x = in[gid]; out[gid] = {text}; }}"
-        )
-    return library_of("\n".join(lines), strategy), names
+def lane_library(type_: str, strategy: str | None) -> Any:
+    """A kernel `all` of every expression, one after the other, and kernels `f0`, `f1`, ... of one each."""
+    lines = ["#include <metal_stdlib>", "using namespace metal;"]
+    head = (
+        f"(device const {type_}* in [[buffer(0)]], device {type_}* out [[buffer(1)]],"
+        " uint gid [[thread_position_in_grid]], uint n [[threads_per_grid]],"
+        " uint simd_lane [[thread_index_in_simdgroup]],"
+        f" uint quad_lane [[thread_index_in_quadgroup]]) {{ {type_} x = in[gid]; uint lane;"
+    )
+    everything = f"kernel void all{head} "
+    for index, (expression, scope) in enumerate(expressions_of(type_)):
+        text = f"lane = {scope}_lane; out[{{}}] = {text_of(expression, scope, type_)};"
+        lines.append(f"kernel void f{index}{head} {text.format('gid')} }}")
+        everything += text.format(f"{index} * n + gid") + "\n"
+    return library_of("\n".join([*lines, everything + "}"]), strategy)
+
+
+def expected_lanes(expression: str, scope: str, x: Any, group: int) -> Any:
+    function = (REDUCTIONS | MOVES)[expression]
+    rows = [
+        np.broadcast_to(function(row), row.shape)
+        for block in x.reshape(-1, group)
+        for row in np.split(block, range(LANES[scope], group, LANES[scope]))
+    ]
+    return np.concatenate(rows)
+
+
+def small_numbers(rng: np.random.Generator, size: int, dtype: Any) -> Any:
+    """Few of them differ from 1, so that sums and products are exact in every type."""
+    x = np.ones(size, np.int32)
+    x[rng.integers(0, size, size // 8)] = 2
+    x[rng.integers(0, size, size // 20)] = 0
+    return x.astype(dtype)
 
 
 @pytest.mark.parametrize("strategy", [None, "fibers"])
@@ -83,28 +111,33 @@ def lane_library(type_: str, strategy: str | None) -> tuple[Any, dict[str, str]]
 def test_simd_and_quad_functions(
     rng: np.random.Generator, type_: str, strategy: str | None
 ) -> None:
-    library, names = lane_library(type_, strategy)
-    dtype = np.dtype(DTYPES[type_])
-    for (expression, scope), group in [(e, g) for e in EXPRESSIONS for g in (64, 47)]:
-        name = names.get(f"{expression} {scope}")
-        if name is None or (group == 47 and expression in MOVES):
-            continue  # what comes from a lane that is not there is undefined
-        # Small whole numbers: sums and products of a few are exact in every type.
-        is_product = "product" in expression
-        x = rng.choice(np.array([1, 1, 1, 1, 1, 1, 2]), 3 * group) if is_product else values(
-            rng, 3 * group, np.int32, 0, 4
-        )  # fmt: skip
-        x = x.astype(dtype)
-        out = poisoned(x.size, dtype)
-        library[name](x, out, threads=(x.size,), threadgroup=(group,))
-        function = (REDUCTIONS | MOVES)[expression]
-        expected = [
-            np.broadcast_to(function(row), row.shape)
-            for block in x.reshape(-1, group)
-            for row in np.split(block, range(LANES[scope], group, LANES[scope]))
-        ]
-        message = f"{expression.format(scope)}, {group} threads"
-        np.testing.assert_array_equal(out, np.concatenate(expected), message)
+    library, dtype = lane_library(type_, strategy), np.dtype(DTYPES[type_])
+    expressions = expressions_of(type_)
+    for group in (64, 47):
+        x = small_numbers(rng, 3 * group, dtype)
+        out = poisoned((len(expressions), x.size), dtype)
+        library.all(x, out, threads=(x.size,), threadgroup=(group,))
+        for (expression, scope), got in zip(expressions, out, strict=True):
+            if group == 47 and expression in MOVES:
+                continue  # what comes from a lane that is not there is undefined
+            wanted = expected_lanes(expression, scope, x, group)
+            np.testing.assert_array_equal(
+                got, wanted, f"{expression.format(scope)}, {group} threads"
+            )
+
+
+def test_each_function_in_the_fastest_way(rng: np.random.Generator) -> None:
+    """Alone in a kernel, a function may be split into regions."""
+    library = lane_library("float", None)
+    used = set()
+    for index, (expression, scope) in enumerate(expressions_of("float")):
+        x = small_numbers(rng, 3 * 64, np.float32)
+        out = poisoned(x.size, np.float32)
+        kernel = library[f"f{index}"]
+        kernel(x, out, threads=(x.size,), threadgroup=(64,))
+        used.add(kernel.strategy)
+        np.testing.assert_array_equal(out, expected_lanes(expression, scope, x, 64))
+    assert "regions" in used
 
 
 VOTES = """
@@ -353,9 +386,9 @@ def test_simdgroup_matrix(rng: np.random.Generator, type_: str, strategy: str | 
 
 
 def test_bfloat_lanes_keep_their_bits(rng: np.random.Generator) -> None:
-    library, names = lane_library("bfloat", None)
+    library, expressions = lane_library("bfloat", None), expressions_of("bfloat")
     x = rng.integers(0, 0x7F80, 64).astype(np.uint16).view(BFLOAT)
     out = poisoned(64, BFLOAT)
-    name = names["{}_shuffle_xor(x, ushort(1)) simd"]
-    library[name](x, out, threads=(64,), threadgroup=(32,))
+    index = expressions.index(("{}_shuffle_xor(x, ushort(1))", "simd"))
+    library[f"f{index}"](x, out, threads=(64,), threadgroup=(32,))
     np.testing.assert_array_equal(out.view(np.uint16), x.view(np.uint16)[np.arange(64) ^ 1])
