@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,8 @@ ADDRESS_SPACES = frozenset(
 _ALL_SPACES = ADDRESS_SPACES | {"constant"}
 
 
-def merged_overloads(library: Library) -> set[int]:
+@functools.lru_cache(maxsize=64)
+def merged_overloads(library: Library) -> frozenset[int]:
     """The functions to leave out, because erasing address spaces makes them equal to one that stays.
 
     Overload resolution looks at address spaces in MSL and not in C++. So of two functions of one name
@@ -47,7 +49,7 @@ def merged_overloads(library: Library) -> set[int]:
                 raise _ambiguous(library, first, second)
             if _erased_function(tokens, first) == _erased_function(tokens, second):
                 merged.add(j)
-    return merged
+    return frozenset(merged)
 
 
 def _erased(tokens: Sequence[Token], where: range) -> list[str]:
@@ -109,7 +111,8 @@ def _arity(tokens: Sequence[Token], function: Function) -> tuple[int, int]:
     return needed, len(parameters)
 
 
-def merged_classes(library: Library) -> list[range]:
+@functools.lru_cache(maxsize=64)
+def merged_classes(library: Library) -> tuple[range, ...]:
     """The class specialisations to leave out: erasing address spaces makes them equal to one that stays.
 
     Raises:
@@ -133,7 +136,7 @@ def merged_classes(library: Library) -> list[range]:
                 notes=(note,),
             )
         merged.append(where)
-    return merged
+    return tuple(merged)
 
 
 def _specialisations(tokens: Sequence[Token]) -> Iterator[range]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import bisect
-import re
 from dataclasses import dataclass
-
-_NOT_NEWLINE = re.compile(r"[^\n]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,8 @@ class TextEditor:
 
     def blank(self, start: int, end: int) -> None:
         """Puts spaces in place of ``[start, end)``; newlines stay."""
-        self._replacements[start, end] = _NOT_NEWLINE.sub(" ", self._text[start:end])
+        lines = self._text[start:end].split("\n")
+        self._replacements[start, end] = "\n".join(" " * len(line) for line in lines)
 
     def apply(self) -> EditedText:
         """The text with all replacements made."""
