@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from metal_runtime.errors import LaunchError, MslError, UnknownKernelError
 from metal_runtime.msl_types import type_name
 from metal_runtime.program import CompileOptions, MathMode, MslProgram, Signature
 from metal_runtime.runtime.launch import LaunchPlan, arguments_by_name
+from metal_runtime.runtime.msl_source import (
+    folders,
+    headers_digest,
+    macro_text,
+    math_mode_of,
+    plain_value,
+    text_and_file,
+)
 from metal_runtime.runtime.session import Session, get_session
 from metal_runtime.runtime.signature_text import signature_text
 from metal_runtime.runtime.threadgroups import (
@@ -58,13 +62,13 @@ def compile(
     Raises:
         MslError: the text cannot be read, has no kernel, or a value fits no function constant.
     """
-    text, file = _text_and_file(source)
+    text, file = text_and_file(source)
     options = CompileOptions(
-        _math_mode(math_mode),
+        math_mode_of(math_mode),
         contract,
-        tuple((name, _define(name, value)) for name, value in (defines or {}).items()),
-        _folders(include_dirs),
-        tuple((key, _plain(value)) for key, value in (constants or {}).items()),
+        tuple((name, macro_text(name, value)) for name, value in (defines or {}).items()),
+        folders(include_dirs),
+        tuple((key, plain_value(value)) for key, value in (constants or {}).items()),
         strategy,
     )
     return Library(text, file, options)
@@ -86,8 +90,9 @@ class Library:
         self._lock = threading.Lock()
         self._headers = ""
         model = self._model()
-        self._headers = _digest(model.prepared.headers)
+        self._headers = headers_digest(model.prepared.headers)
         self._names = model.names
+        self._check()
         if not any(model.is_kernel(name) for name in model.names):
             from metal_runtime.msl.signature import no_kernel
 
@@ -112,7 +117,7 @@ class Library:
             MslError: no function constant has this name or index, or it cannot have this value.
         """
         values = dict(self._options.constants)
-        values.update((key, _plain(value)) for key, value in constants.items())
+        values.update((key, plain_value(value)) for key, value in constants.items())
         options = replace(
             self._options,
             constants=tuple(values.items()),
@@ -172,11 +177,17 @@ class Library:
 
     def _check_headers(self) -> None:
         """The device reads the headers itself: it must find what this library was made of."""
-        if _digest(self._model().prepared.headers) != self._headers:
+        if headers_digest(self._model().prepared.headers) != self._headers:
             raise MslError(
                 f"a header that {self._file} includes has changed since the library was made",
                 hint="call metal_runtime.compile again",
             )
+
+    def _check(self) -> None:
+        """Raises MslError where the text breaks a rule of Metal that C++ has not: address spaces above all."""
+        from metal_runtime.msl.rules.check import require_valid
+
+        require_valid(self._text, self._file, self._options)
 
     def _program(self, signature: Signature) -> MslProgram:
         return MslProgram(
@@ -325,72 +336,3 @@ class LibraryKernel:
 
     def __repr__(self) -> str:
         return signature_text(self.signature)
-
-
-# --- what callers pass ---------------------------------------------------------------------------
-
-
-def _text_and_file(source: Any) -> tuple[str, str]:
-    if isinstance(source, os.PathLike):
-        path = Path(source)
-        try:
-            return path.read_text(encoding="utf-8"), str(path)
-        except OSError as error:
-            raise MslError(
-                f"cannot read {path}: {error.strerror}", hint="pass the path of a .metal file"
-            ) from None
-        except UnicodeDecodeError:
-            raise MslError(f"{path} is no text in UTF-8", hint="pass MSL source") from None
-    if not isinstance(source, str) or not source.strip():
-        raise MslError(
-            f"the MSL text is {'empty' if isinstance(source, str) else 'no string'}",
-            hint="pass the text itself, or pathlib.Path('kernels.metal') for a file",
-        )
-    if source.endswith(".metal") and "\n" not in source and "{" not in source:
-        raise MslError(
-            f"`{source}` is no MSL text",
-            hint=f"for a file, pass a path object: pathlib.Path({source!r})",
-        )
-    return source, "<msl>"
-
-
-def _math_mode(mode: Any) -> MathMode:
-    try:
-        return MathMode(mode)
-    except ValueError:
-        raise MslError(
-            f"math_mode is {mode!r}, which is no math mode", hint='use "safe" or "fast"'
-        ) from None
-
-
-def _define(name: Any, value: Any) -> str:
-    head = str(name).split("(")[0]
-    if not isinstance(name, str) or not head.isidentifier():
-        raise MslError(f"{name!r} is no name of a macro", hint='write defines={"WIDTH": 32}')
-    if isinstance(value, bool):
-        return str(int(value))
-    return "" if value is None else str(value)
-
-
-def _folders(given: Any) -> tuple[str, ...]:
-    parts = [given] if isinstance(given, str | os.PathLike) else list(given)
-    folders = tuple(os.fspath(part) for part in parts)
-    for folder in folders:
-        if not os.path.isdir(folder):
-            raise MslError(
-                f"include_dirs names `{folder}`, which is no folder",
-                hint="give folders that hold headers",
-            )
-    return folders
-
-
-def _plain(value: Any) -> Any:
-    """A constant's value as something that can be compared and pickled."""
-    if isinstance(value, np.ndarray | list):
-        return tuple(np.asarray(value).tolist())
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _digest(headers: Iterable[tuple[str, int, int]]) -> str:
-    text = repr(tuple(headers))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest() if headers else ""

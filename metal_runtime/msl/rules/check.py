@@ -11,6 +11,7 @@ from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.limits import DEFAULT_FAMILY, Family
 from metal_runtime.msl.preprocess import PreparedText, prepare
+from metal_runtime.msl.rules import report_store
 from metal_runtime.msl.rules.checked_text import CheckedText
 from metal_runtime.msl.rules.compiler import compiler_findings
 from metal_runtime.msl.rules.cpp_text import cpp_texts
@@ -90,9 +91,7 @@ def check_text(
         ]
         lines |= {(f.span.file, f.span.line) for f in findings if f.span is not None}
     findings += _problems(text, library, lines)
-    findings.sort(
-        key=lambda f: (f.span is None, f.span.line if f.span and f.span.file == file else 0)
-    )
+    findings.sort(key=lambda f: (f.span is not None and f.span.file == file, _line_of(f)))
     headers = tuple(path for path in prepared.files if not path.startswith(str(STUB_DIR)))
     return Report(
         file, family, text.signatures, tuple(findings), _refused(library, findings), headers
@@ -168,10 +167,34 @@ def broken_rules(text: CheckedText, allowed: frozenset[str] = frozenset()) -> It
 def first_error(
     source: str, file: str = "<msl>", options: CompileOptions = _DEFAULTS
 ) -> MslError | None:
-    """The first broken rule of a text as an exception, the compiler left aside: what to raise before a text runs."""
+    """The first broken rule of a text as an exception, the compiler left aside: what to raise before a text runs.
+
+    Raises MslError itself for a text that cannot be read.
+    """
     text = CheckedText(prepare(source, file, options))
     errors = [f for f in broken_rules(text) if f.severity is Severity.ERROR]
-    return min(errors, key=lambda f: f.span.line if f.span else 0).error() if errors else None
+    return min(errors, key=_line_of).error() if errors else None
+
+
+def _line_of(finding: Finding) -> tuple[int, int]:
+    return (finding.span.line, finding.span.column) if finding.span is not None else (0, 0)
+
+
+def require_valid(source: str, file: str, options: CompileOptions) -> None:
+    """Raises the first broken rule of a text, if any. Of a text that passed, a mark is kept on disk."""
+    key = report_store.key_of(
+        "valid", prepare(source, file, options).text, report_store.rules_stamp()
+    )
+    if key in _passed or report_store.find(key) is not None:
+        return
+    error = first_error(source, file, options)
+    if error is not None:
+        raise error
+    _passed.add(key)
+    report_store.store(key, {"files": [], "accepted": True})
+
+
+_passed: set[str] = set()
 
 
 def _finding(prepared: PreparedText, rule: str, severity: Severity, found: Found) -> Finding:

@@ -243,7 +243,7 @@ def _declarators(
     if plain[-1] - plain[0] != len(plain) - 1:
         return
     parts = list(split_declarations(text, where))
-    first = _name_in(text, parts[0])
+    first = _name_in(text, parts[0]) if parts else None
     if first is None:
         return
     specifiers = range(where.start, first_sigil(text, range(where.start, first)))
