@@ -23,7 +23,6 @@ from metal_runtime.msl_types import (
     AddressSpace,
     Pointer,
     ValueType,
-    parse_atomic_type,
 )
 
 THREADGROUP_MEMORY = 32 * 1024
@@ -175,10 +174,6 @@ def _element(node: ast.expr, lowerer: Lowerer) -> tuple[ValueType, bool]:
     found = _outside(node, environment)
     if isinstance(found, type) and issubclass(found, Atomic):
         return found.holds, True
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        atomic = parse_atomic_type(node.value)
-        if atomic is not None:
-            return atomic, True
     type_ = annotated(node, source, environment)
     if not isinstance(type_, ValueType):
         raise source.error(
