@@ -64,6 +64,7 @@ class Allocator(Protocol):
 BufferBinding = tuple[Allocation, int]
 """An allocation and a byte offset into it."""
 
+
 class Unbound:
     """What stands for the memory of a buffer index to which nothing is bound."""
 
