@@ -50,7 +50,11 @@ Syntax = Callable[[CheckedText, Sequence[Function]], list[Finding]]
 """The compiler: a text and the functions in it to leave out enter, its findings leave."""
 
 
-def syntax_check(flags: Sequence[str], prologue: str = "#include <metal_stdlib>\n") -> Syntax:
+# Whether a constant is given is known when a pipeline is made.
+_PROLOGUE = "#include <metal_stdlib>\n#define is_function_constant_defined(name) true\n"
+
+
+def syntax_check(flags: Sequence[str], prologue: str = _PROLOGUE) -> Syntax:
     """The compiler's judgement with these flags, as ``check_text`` takes it."""
     return lambda text, outside: compiler_findings(cpp_texts(text, outside), flags, prologue)
 

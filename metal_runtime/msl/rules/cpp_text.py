@@ -22,6 +22,7 @@ USER_TEXT = "msl"
 _KEPT_ATTRIBUTES = frozenset(
     ["maybe_unused", "nodiscard", "noreturn", "fallthrough", "likely", "unlikely", "clang"]
 )
+_ERASED = SPACES | {"coherent", "volatile"}
 _STAGES = frozenset(["kernel", "vertex", "fragment"])
 
 
@@ -267,4 +268,5 @@ def _spelling(checked: CheckedText, index: int) -> str | None:
         return "const"
     if token.text in _STAGES:
         return "" if index + 1 < len(checked.texts) and checked.is_identifier(index + 1) else None
-    return "" if token.text in SPACES | {"coherent"} else None
+    # A volatile vector has no operators in C++; in Metal it is a plain value.
+    return "" if token.text in _ERASED else None

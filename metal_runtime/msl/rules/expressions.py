@@ -5,22 +5,25 @@ Whatever is not surely understood is unknown, and of the unknown nothing is said
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.rules.checked_text import SPACES, CheckedText, library_names
-from metal_runtime.msl.rules.declared_types import is_fundamental, read_declared, split_declarations
+from metal_runtime.msl.rules.calls import (
+    Surroundings,
+    call_finding,
+    conflict,
+    library_findings,
+    result_value,
+    takes,
+)
+from metal_runtime.msl.rules.checked_text import SPACES, library_names
+from metal_runtime.msl.rules.declared_types import is_fundamental, read_declared
 from metal_runtime.msl.rules.finding import Found
 from metal_runtime.msl.rules.values import (
     UNKNOWN,
-    Declared,
     Scope,
     Value,
     first_sigil,
-    has_default,
-    parameters_in,
-    result_of,
 )
 from metal_runtime.msl.tokens import Token, TokenKind
 
@@ -30,29 +33,10 @@ _ASSIGNMENTS = frozenset(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "
 _UNREADABLE = frozenset(["const", "operator", "new", "delete", "throw", "typeid", "co_await", "template", "typename",
                          "struct", "class", "union", "enum", "auto", "static", "constexpr", "volatile"]) | SPACES  # fmt: skip
 _CASTS = frozenset(["static_cast", "reinterpret_cast", "const_cast"])
-_THREAD_OUTPUTS = {"modf": 1, "frexp": 1, "sincos": 1}
-"""Library functions that write to a `thread` reference: the number of that argument."""
 
 
 class Unread(Exception):
     """The expression has a form that this reader does not know."""
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What names mean, apart from a body's own variables."""
-
-    text: CheckedText
-    program: Scope
-    members: Mapping[str, Scope]
-    functions: Mapping[str, Sequence[Function]]
-    parameters: dict[int, list[Declared | None]] = field(default_factory=dict)
-
-    def parameters_of(self, function: Function) -> list[Declared | None]:
-        """The parameters of a function, read once."""
-        if function.start not in self.parameters:
-            self.parameters[function.start] = list(parameters_in(self.text, function))
-        return self.parameters[function.start]
 
 
 class ExpressionReader:
@@ -208,10 +192,8 @@ class ExpressionReader:
         type_ = read_declared(
             self._text, range(start, sigil), range(sigil, end), self._function.template_names
         )
-        if type_ is None or type_.rvalue_reference:
-            return UNKNOWN
-        if type_.reference:
-            return Value(type_.base, type_.pointers, 0, type_.space)
+        if type_ is None or type_.rvalue_reference or type_.reference:
+            return UNKNOWN  # a reference gives the same bits another type: nothing is converted
         return Value(type_.base, type_.pointers, number=type_.fundamental and not type_.pointers)
 
     def _converted(self, target: Value, value: Value, token: Token) -> Value:
@@ -391,94 +373,18 @@ class ExpressionReader:
             return UNKNOWN
         candidates = self._all.functions.get(name, ())
         if not candidates:
-            self._check_library(name, arguments)
+            self.found += library_findings(self._text, name, arguments)
         if (
             not candidates
             or name in library_names()
             or any(f.scope and f.scope[-1] in self._text.class_names for f in candidates)
         ):
             return UNKNOWN
-        fitting = [f for f in candidates if self._takes(f, len(arguments))]
-        conflicts = [self._conflict(f, arguments) for f in fitting]
+        fitting = [f for f in candidates if takes(self._text, f, len(arguments))]
+        conflicts = [conflict(self._all, f, arguments) for f in fitting]
         if fitting and all(c is not None for c in conflicts) and conflicts[0] is not None:
-            self.found.append(self._call_finding(name, fitting, conflicts[0], arguments))
-        return self._result(candidates)
-
-    def _check_library(self, name: str, arguments: list[tuple[Value, int]]) -> None:
-        number = _THREAD_OUTPUTS.get(name)
-        if number is not None and number < len(arguments):
-            value, place = arguments[number]
-            if value.place not in (None, "thread") and not value.is_pointer:
-                self.found.append(Found(self._text.tokens[place], f"`{name}` writes to a thread variable, and this is in {value.place} memory",
-                                        "pass a local variable, then store it"))  # fmt: skip
-        if name.startswith("atomic_") and name.endswith("_explicit") and arguments:
-            value, place = arguments[0]
-            if value.space in ("thread", "constant"):
-                self.found.append(Found(self._text.tokens[place], f"atomics are in device or threadgroup memory, and this points to {value.space} memory",
-                                        "use an ordinary variable, or a `threadgroup` atomic"))  # fmt: skip
-
-    def _takes(self, function: Function, count: int) -> bool:
-        parts = [
-            p
-            for p in split_declarations(self._text, function.parameters)
-            if self._texts[p.start : p.stop] != ["void"]
-        ]
-        if any("..." in self._texts[p.start : p.stop] for p in parts):
-            return True
-        least = sum(not has_default(self._text, p) for p in parts)
-        return least <= count <= len(parts)
-
-    def _conflict(self, function: Function, arguments: list[tuple[Value, int]]) -> int | None:
-        """The number of the first argument that surely does not fit."""
-        for number, (parameter, (value, _)) in enumerate(
-            zip(self._all.parameters_of(function), arguments, strict=False)
-        ):
-            if parameter is None or parameter.type is None:
-                continue
-            type_ = parameter.type
-            if type_.rvalue_reference:
-                continue
-            if type_.reference:
-                differs = type_.space is not None and value.place not in (None, type_.space)
-                if differs and not (type_.const and type_.space == "thread"):
-                    return number
-                continue
-            wanted = (
-                type_.space
-                if parameter.dimensions
-                else (type_.pointers[-1] if type_.pointers else None)
-            )
-            if wanted is not None and value.space is not None and wanted != value.space:
-                return number
-        return None
-
-    def _call_finding(
-        self, name: str, fitting: list[Function], number: int, arguments: list[tuple[Value, int]]
-    ) -> Found:
-        value, place = arguments[number]
-        there = value.place if not value.is_pointer else value.space
-        token = self._text.tokens[place]
-        if len(fitting) > 1:
-            return Found(token, f"no overload of `{name}` takes {there} memory here", f"add one whose parameter is `{there}`",
-                         (("one of them", self._text.tokens[fitting[0].name_index]),))  # fmt: skip
-        parameter = self._all.parameters_of(fitting[0])[number]
-        assert parameter is not None
-        assert parameter.type is not None
-        type_ = parameter.type
-        direct = type_.reference or bool(parameter.dimensions)
-        wanted = type_.space if direct else type_.pointers[-1]
-        return Found(token, f"`{name}` takes {wanted} memory here, and this is in {there} memory",
-                     f"write `{there}` at the parameter, or add an overload for it",
-                     (("the parameter", self._text.tokens[parameter.name_index]),))  # fmt: skip
-
-    def _result(self, candidates: Sequence[Function]) -> Value:
-        results = {result_of(self._text, f) for f in candidates}
-        only = next(iter(results)) if len(results) == 1 else None
-        if only is None or only.rvalue_reference:
-            return UNKNOWN
-        if only.reference:
-            return Value(only.base, only.pointers, 0, only.space)
-        return Value(only.base, only.pointers, number=only.fundamental and not only.pointers)
+            self.found.append(call_finding(self._all, name, fitting, conflicts[0], arguments))
+        return result_value(self._text, candidates)
 
     def compare(self, wanted: str | None, given: str | None, token: Token, verb: str) -> None:
         """Reports a pointer to ``given`` memory where one to ``wanted`` memory must be."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from metal_runtime.msl.declarations import Function
+from metal_runtime.msl.rules.calls import Surroundings
 from metal_runtime.msl.rules.checked_text import CheckedText
-from metal_runtime.msl.rules.expressions import ExpressionReader, Surroundings, Unread
+from metal_runtime.msl.rules.expressions import ExpressionReader, Unread
 from metal_runtime.msl.rules.finding import Found
 from metal_runtime.msl.rules.values import (
     UNKNOWN,
