@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from metal_runtime.msl.body_edits import BodyEdits, Unsplittable
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.library import KernelModel, Library
 from metal_runtime.msl.parameters import Parameter
-from metal_runtime.msl.regions import BodyEdits, RegionSplitter, Unsplittable
+from metal_runtime.msl.regions import RegionSplitter
 from metal_runtime.msl.spelling import spellings
 from metal_runtime.msl.statements import StatementParser
 from metal_runtime.msl.type_texts import Passing

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from metal_runtime.msl.body_edits import BodyEdits, Row, Unsplittable
 from metal_runtime.msl.statements import Declarator, Statement, StatementKind
 from metal_runtime.msl.tokens import Token, TokenKind
 from metal_runtime.msl.uniformity import Uniformity, UniformityAnalysis
@@ -25,47 +25,6 @@ REDUCTIONS = {
 MEETING = re.compile(
     r"(?:threadgroup|simdgroup)_barrier|(?:__metal_)?(?:simd|quad)_[a-z]\w*|simdgroup_\w+"
 )
-
-
-class Unsplittable(Exception):
-    """The body runs on fibers; ``reason`` says why, ``index`` is the token that made it so."""
-
-    def __init__(self, reason: str, index: int) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.index = index
-
-
-@dataclass(slots=True)
-class BodyEdits:
-    """Texts to put before, after and in place of tokens, by the token's index. None has a newline."""
-
-    before: dict[int, str] = field(default_factory=dict)
-    after: dict[int, str] = field(default_factory=dict)
-    instead: dict[int, str] = field(default_factory=dict)
-
-    def put_before(self, index: int, text: str) -> None:
-        self.before[index] = self.before.get(index, "") + text
-
-    def put_after(self, index: int, text: str) -> None:
-        self.after[index] = self.after.get(index, "") + text
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A variable that has one value a thread."""
-
-    name: str
-    index: int
-    """Of the token that declares it: names alone may repeat."""
-
-    @property
-    def storage(self) -> str:
-        return f"__row_{self.name}_{self.index}"
-
-    @property
-    def binding(self) -> str:
-        return f"auto& {self.name} = {self.storage}[__index]; "
 
 
 class RegionSplitter:
@@ -113,8 +72,9 @@ class RegionSplitter:
             self._known = self._analysis.of_body(body)
             self._names = self._analysis.names
             self._edits = BodyEdits()
-            self._rows: dict[str, _Row] = {}
+            self._rows: dict[str, Row] = {}
             self._scalars: set[str] = set(uniform) & self._known.uniform
+            self._changed = {name for s in body for name in self._assigned(s)}
             demoted = set(self._demoted)
             self._check_parameters(body)
             self._block(body)
@@ -271,10 +231,14 @@ class RegionSplitter:
             raise Unsplittable(
                 f"`{name}` lives across a meeting and is declared beside another", at
             )
+        if self._says_where(declarator):
+            text = " ".join(map(self._spelled, statement.tokens))
+            self._rows[key] = Row(name, at, f"{text} ")
+            return ""
         own = [self._texts[i] for i in range(statement.tokens.start, at)]
         if "auto" in own or "&" in own:
             raise Unsplittable(f"`{name}` lives across a meeting and has no type of its own", at)
-        row = _Row(name, at)
+        row = Row(name, at)
         suffix_end = declarator.initializer.start
         suffix = [self._texts[i] for i in range(at + 1, suffix_end) if self._texts[i] != "="]
         type_ = " ".join(
@@ -293,6 +257,18 @@ class RegionSplitter:
             f"__group.template row<__type_{name}_{at}>(); "
         )
 
+    def _says_where(self, declarator: Declarator) -> bool:
+        """Whether a variable is a thread's position, counted in some way, and stays so: `uint x = tid.x / 2;`."""
+        value = declarator.initializer
+        if not len(value) or self._names[declarator.name_index] in self._changed:
+            return False
+        known = set(self._parameters[1]) - self._changed
+        tokens = (self._tokens[i] for i in value if self._texts[i - 1] != ".")
+        return self._texts[value.start - 1] == "=" and all(
+            token.kind is TokenKind.NUMBER or token.text in known or token.text in "+-*/%()."
+            for token in tokens
+        )
+
     def _met_later(self, names: set[str], later: Sequence[Statement]) -> bool:
         """Whether one of ``names`` is mentioned behind the next meeting."""
         met = False
@@ -302,12 +278,10 @@ class RegionSplitter:
                 return True
         return False
 
-    def _used_rows(self, tokens: range) -> list[_Row]:
+    def _used_rows(self, tokens: range) -> list[Row]:
         """The rows that a region reads and does not declare."""
         mentioned = {self._names[i] for i in tokens if i not in self._edits.instead}
-        declared = {
-            self._names[i] for i in tokens if self._edits.instead.get(i, "").startswith("__new_")
-        }
+        declared = {name for name, row in self._rows.items() if row.index in tokens}
         return [row for name, row in self._rows.items() if name in mentioned - declared]
 
     def _check_scalars(self, region: Sequence[Statement]) -> None:

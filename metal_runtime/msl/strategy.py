@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from metal_runtime.errors import LaunchError
+from metal_runtime.msl.body_edits import Unsplittable
 from metal_runtime.msl.library import KernelModel, Library
 from metal_runtime.msl.region_plan import RegionPlan, plan_regions
-from metal_runtime.msl.regions import Unsplittable
 
 LOOPS = "loops"
 """Each thread alone, in vectorised loops."""

@@ -336,7 +336,6 @@ REFUSED = {
     "bfloat(1) + half(1)": "",
     "popcount(1.0f)": "",
     "as_type<int>(half(1))": "one size",
-    "simd_sum(1.0f)": "",
     "half4(1) + float4(1)": "",
     "(float2(1).xx = float2(2))": "",
 }
