@@ -155,4 +155,27 @@ kernel void k(device atomic_uint* bins [[buffer(0)]], device const uint* a [[buf
   atomic_fetch_add_explicit(bins + a[i], 1u, memory_order_relaxed);
   atomic_fetch_add_explicit((device atomic_uint*)&bins[1], 1u, memory_order_relaxed);
 }""",
+    "members_defined_outside": """
+struct A { float f(float x) const; };
+struct B { float f(float x) const; };
+float A::f(float x) const { return x; }
+float B::f(float x) const { return 2 * x; }
+template <typename T> struct W { T v; void put(device T* to) const { to[0] = v; } };
+template <> void W<float2>::put(device float2* to) const { to[0] = v.yx; }
+template <> void W<half2>::put(device half2* to) const { to[1] = v.yx; }
+kernel void k(device float* a [[buffer(0)]], device float2* b [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+  a[i] = A().f(1) + B().f(2);
+  W<float2>{float2(1, 2)}.put(b);
+}""",
+    "volatile_and_coherent": """
+struct Block { float4 value; };
+kernel void k(volatile device Block& b [[buffer(0)]], coherent(system) device uint* flag [[buffer(1)]]) {
+  b.value = float4(20.0);
+  flag[0] = 1;
+}""",
+    "function_constants_that_may_be_missing": """
+constant int given [[function_constant(3)]];
+constant int used = is_function_constant_defined(given) ? given : 7;
+kernel void k(device int* a [[buffer(0)]]) { a[0] = used; }
+""",
 }

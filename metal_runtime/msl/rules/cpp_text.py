@@ -123,8 +123,13 @@ def _signature(checked: CheckedText, function: Function) -> tuple[str, ...]:
     parts = ["/".join(function.scope), function.name]
     scope_start = next((c.body.start for c in checked.classes if function.start in c.body), 0)
     parts.append(str(scope_start))  # two specialisations of one class have the same scope
-    # The result counts for templates alone; there `const constant T&` and `const device T&` are one.
-    head = _erased(checked, function.head) if function.template_names else []
+    # The result counts for templates alone, where `const constant T&` and `const device T&` are one; but
+    # the class of `void S<float>::f()` stands before the name.
+    counts = (
+        checked.texts[function.start] == "template"
+        or checked.texts[function.name_index - 1] == "::"
+    )
+    head = _erased(checked, function.head) if function.template_names or counts else []
     parts += [t for t in head if t not in _STAGES | {"inline", "static", "const", "constexpr"}]
     for part in split_declarations(checked, function.parameters):
         parts += [",", *_parameter_type(checked, part)]
