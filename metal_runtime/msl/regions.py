@@ -74,7 +74,7 @@ class RegionSplitter:
             self._edits = BodyEdits()
             self._rows: dict[str, Row] = {}
             self._scalars: set[str] = set(uniform) & self._known.uniform
-            self._changed = {name for s in body for name in self._assigned(s)}
+            self._changed = {name for s in body for name in self._reassigned(s)}
             demoted = set(self._demoted)
             self._check_parameters(body)
             self._block(body)
@@ -262,12 +262,13 @@ class RegionSplitter:
         value = declarator.initializer
         if not len(value) or self._names[declarator.name_index] in self._changed:
             return False
-        known = set(self._parameters[1]) - self._changed
-        tokens = (self._tokens[i] for i in value if self._texts[i - 1] != ".")
-        return self._texts[value.start - 1] == "=" and all(
-            token.kind is TokenKind.NUMBER or token.text in known or token.text in "+-*/%()."
-            for token in tokens
-        )
+        known = set(self._parameters[1]) - self._changed - self._pointers
+        for i in value:
+            token, before = self._tokens[i], self._texts[i - 1]
+            counted = token.kind is TokenKind.NUMBER or token.text in known or before == "."
+            if not counted and (token.text not in "+-*/%()." or before in "*/%+-(="):
+                return False  # `*` at the beginning reads memory
+        return self._texts[value.start - 1] == "="
 
     def _met_later(self, names: set[str], later: Sequence[Statement]) -> bool:
         """Whether one of ``names`` is mentioned behind the next meeting."""
@@ -296,6 +297,18 @@ class RegionSplitter:
             compound = part.body or part.otherwise or part.initial
             for where in (part.condition, part.step) if compound else (part.tokens,):
                 names |= self._analysis.assigned(where)
+        return names
+
+    def _reassigned(self, statement: Statement) -> set[str]:
+        """The names that a statement may change but for declaring them, references to them included."""
+        names: set[str] = set()
+        for part in statement.walk():
+            if not part.declarators:
+                names |= self._assigned(part)
+            for declarator in part.declarators:
+                names |= self._analysis.assigned(declarator.initializer)
+                if "&" in self._texts[part.tokens.start : declarator.name_index]:
+                    names |= {self._names[i] for i in declarator.initializer}
         return names
 
     def _check_jumps(

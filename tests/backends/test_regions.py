@@ -38,6 +38,20 @@ KERNELS = {
         other = history[0] + history[2];
         simdgroup_barrier(mem_flags::mem_none);
         out[tid] = other * 2 + kept;""",
+    "positions": """
+        uint here = tid;
+        uint kept = tid * 2;
+        uint beside = tid % 7;
+        uint stepped = tid;
+        uint referred = tid;
+        int first = *x;
+        shared[tid] = x[here];
+        threadgroup_barrier(mem_flags::mem_threadgroup);
+        stepped += 3;
+        uint& other = referred;
+        other += 5;
+        threadgroup_barrier(mem_flags::mem_threadgroup);
+        out[tid] = int(kept + beside + stepped + referred) + shared[(tid + 1) % n] + first;""",
     "scan": """
         shared[tid] = x[tid];
         threadgroup_barrier(mem_flags::mem_threadgroup);
