@@ -38,6 +38,8 @@ class initializer_list {
 }  // namespace std
 
 namespace metal {
+using std::initializer_list;
+
 namespace __impl {
 
 struct never;
