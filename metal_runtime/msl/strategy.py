@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import re
+
 from metal_runtime.errors import LaunchError
 from metal_runtime.msl.body_edits import Unsplittable
 from metal_runtime.msl.library import KernelModel, Library
+from metal_runtime.msl.meetings import find_meetings
 from metal_runtime.msl.region_plan import RegionPlan, plan_regions
 
 LOOPS = "loops"
@@ -30,9 +34,9 @@ def choose_strategy(
     library: Library, kernel: KernelModel, wish: str | None
 ) -> tuple[str, RegionPlan | None]:
     """The strategy of a kernel, and how regions run it. Raises LaunchError when it cannot run as wished."""
-    if not shares_memory(kernel) and wish in (None, LOOPS):
+    if not shares_memory(kernel) and wish in (None, LOOPS) and not _meets_unseen(library):
         return LOOPS, None
-    if wish == FIBERS:
+    if wish == FIBERS or (wish is None and _meets_unseen(library)):
         return FIBERS, None
     try:
         if wish != LOOPS:
@@ -44,3 +48,25 @@ def choose_strategy(
         token = library.prepared.tokens[why.index]
         reason = f"{why.reason} ({library.prepared.span(token)})"
     raise LaunchError(f"it cannot run by {wish}: {reason}", kernel=kernel.signature.name)
+
+
+_MATRIX_TYPES = re.compile(r"simdgroup_(?:matrix|(?:float|half|bfloat)\w*)")
+
+
+@functools.lru_cache(maxsize=64)
+def _meets_unseen(library: Library) -> bool:
+    """Whether threads may meet in code outside the functions that were found.
+
+    In a lambda at program scope, a member's initial value, a function that the scanner did not read as one.
+    """
+    start = 0
+    for function in sorted(library.functions, key=lambda f: f.start):
+        if _meets_in(library, range(start, function.start)):
+            return True
+        start = max(start, function.end)
+    return _meets_in(library, range(start, len(library.prepared.tokens)))
+
+
+def _meets_in(library: Library, where: range) -> bool:
+    found = find_meetings(library.prepared.tokens, -1, where, frozenset())
+    return any(_MATRIX_TYPES.fullmatch(meeting.name) is None for meeting in found)

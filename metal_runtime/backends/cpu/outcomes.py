@@ -27,7 +27,6 @@ class Outcome(enum.IntEnum):
     DIVERGED = 8
     STACK = 9
     NO_MEMORY = 10
-    ROWS = 11
 
 
 def exception_of(
@@ -65,7 +64,7 @@ def exception_of(
                 kernel=kernel,
                 hint="keep large arrays in device or threadgroup memory, and end recursion sooner",
             )
-        case Outcome.NO_MEMORY | Outcome.ROWS:
+        case Outcome.NO_MEMORY:
             return DeviceMemoryError(f"the system has no memory for the threadgroups of `{kernel}`")
         case Outcome.INTERRUPTED:
             return KeyboardInterrupt()

@@ -163,6 +163,14 @@ def test_what_loops_share() -> None:
     assert (a == 1).all()
 
 
+def test_threads_that_meet_outside_functions() -> None:
+    source = """constant auto total = [](float x) { return simd_sum(x); };
+kernel void f(device float* a, uint i [[thread_position_in_grid]]) { a[i] = total(a[i]); }"""
+    a = np.arange(64, dtype=np.float32)
+    launch(compiled(source), (64,), (64,), a)
+    assert (a[:32] == 496).all() and (a[32:] == 1520).all()
+
+
 def test_a_wish_that_cannot_be_met() -> None:
     with pytest.raises(LaunchError, match=r"cannot run by regions: .*meet\.metal:4"):
         compiled(DIVERGENT, "divergent", strategy="regions")

@@ -9,7 +9,7 @@ constexpr u32 MAX_THREADS = 1024;   // of a threadgroup whose threads meet
 constexpr u64 ROWS_BYTES = u64(64) << 20;  // address space; pages come when they are touched
 
 enum Outcome : u32 { FINISHED = 0, DIVISION = 1, MEMORY = 2, TRAP = 3, TIME_LIMIT = 4, INTERRUPTED = 5, INVALID = 6, NO_THREADS = 7,
-    DIVERGED = 8, STACK = 9, NO_MEMORY = 10, ROWS = 11 };
+    DIVERGED = 8, STACK = 9, NO_MEMORY = 10 };
 
 /// A compiled kernel as Python made it; `cost` is learned: nanoseconds of one work item.
 struct Pipeline {
