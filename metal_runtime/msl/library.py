@@ -95,6 +95,7 @@ class Library:
             enumerators(prepared.tokens, scanner.enumerations),
             options.constants,
         )
+        self.typedefs: tuple[range, ...] = tuple(scanner.typedefs)
         self.aliases: Mapping[str, str] = aliases_of(prepared.tokens, scanner.typedefs)
         """The text's own names of scalar and vector types."""
 

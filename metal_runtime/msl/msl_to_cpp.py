@@ -84,6 +84,7 @@ def translate(library: Library, name: str, wish: str | None = None) -> Translati
     left_out = _left_out(library, kernel) | merged_overloads(library)
     cut = [range(f.start, f.end) for f in (library.functions[i] for i in left_out)]
     cut += [*(i.tokens for i in library.instantiations), *merged_classes(library)]
+    cut += _types_of(library, left_out, cut)
     streamed = streamed_outputs(library, kernel) if strategy == LOOPS else ()
     cut += [output.type_tokens for output in streamed]
     symbol = "&::" + "::".join((*kernel.function.scope, kernel.function.name))
@@ -156,6 +157,19 @@ def _left_out(library: Library, kernel: KernelModel) -> set[int]:
     entries = {i for i in library.entries if library.functions[i] is not kernel.function}
     unreached = set(range(len(library.functions))) - kernel.reached - set(library.entries)
     return (entries - kernel.reached) | {i for i in unreached if library.unsupported(i)}
+
+
+def _types_of(library: Library, left_out: set[int], cut: list[range]) -> list[range]:
+    """Names for the types of functions that are not part of the unit: `typedef decltype(f<int>) f_t;`."""
+    tokens = library.prepared.tokens
+    names = {library.functions[i].name for i in left_out}
+    return [
+        where
+        for where in library.typedefs
+        if any(tokens[i].text == "decltype" for i in where)
+        and any(tokens[i].text in names for i in where)
+        and not any(part.start <= where.start < part.stop for part in cut)
+    ]
 
 
 def _functions_to_inline(library: Library) -> set[int]:
