@@ -168,7 +168,8 @@ def test_threads_that_meet_outside_functions() -> None:
 kernel void f(device float* a, uint i [[thread_position_in_grid]]) { a[i] = total(a[i]); }"""
     a = np.arange(64, dtype=np.float32)
     launch(compiled(source), (64,), (64,), a)
-    assert (a[:32] == 496).all() and (a[32:] == 1520).all()
+    assert (a[:32] == 496).all()
+    assert (a[32:] == 1520).all()
 
 
 def test_a_wish_that_cannot_be_met() -> None:
