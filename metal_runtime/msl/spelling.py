@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from metal_runtime.msl.address_spaces import ADDRESS_SPACES
 from metal_runtime.msl.constant_expressions import DEFINED
-from metal_runtime.msl.function_constants import cpp_value
+from metal_runtime.msl.function_constants import DeclaredConstant, Value, cpp_value
 from metal_runtime.msl.library import Library
 from metal_runtime.msl.literals import cpp_number
 from metal_runtime.msl.tokens import Token, TokenKind
-from metal_runtime.msl_types import type_name
+from metal_runtime.msl_types import Vector, type_name
 
 _KEPT_ATTRIBUTES = frozenset(
     ["maybe_unused", "nodiscard", "noreturn", "fallthrough", "likely", "unlikely", "deprecated", "clang"]
@@ -54,7 +54,7 @@ class _Speller:
             elif token.text == "[" and self._text(index + 1) == "[":
                 self._attribute(index)
         for declared in library.constants.declared.values():
-            value = cpp_value(declared.constant.type, declared.value)
+            value = cpp_value(declared.constant.type, _value_in_text(declared))
             text = f"const {type_name(declared.constant.type)} {declared.constant.name} = {value};"
             self._replace(declared.tokens, text)
 
@@ -165,6 +165,14 @@ class _Speller:
             if depth == 0:
                 return end
         return len(self._tokens) - 1
+
+
+def _value_in_text(declared: DeclaredConstant) -> Value | None:
+    """A value to compile with: of one that is missing, which only unreached code reads, 1, to divide by."""
+    if declared.value is not None or not declared.constant.required:
+        return declared.value
+    type_ = declared.constant.type
+    return (1,) * type_.width if isinstance(type_, Vector) else 1
 
 
 _OPENERS = {"(": ")", "[": "]", "{": "}", "<": ">"}
