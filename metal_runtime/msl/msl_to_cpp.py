@@ -13,7 +13,7 @@ from metal_runtime.msl.region_plan import RegionPlan
 from metal_runtime.msl.spelling import THREADGROUP_MEMORY, cpp_tokens, spellings
 from metal_runtime.msl.strategy import FIBERS, LOOPS, REGIONS, choose_strategy
 from metal_runtime.msl.streamed_outputs import StreamedOutput, streamed_outputs
-from metal_runtime.msl.tokens import LineTable
+from metal_runtime.msl.tokens import LineTable, TokenKind
 from metal_runtime.source import SourceSpan
 
 _PROLOGUE = "#include <metal_stdlib>\n"
@@ -93,6 +93,8 @@ def translate(library: Library, name: str, wish: str | None = None) -> Translati
         for index in _functions_to_inline(library) - left_out:
             start = prepared.tokens[_place_of_marker(library, library.functions[index])].start
             editor.replace(start, start, "IRIS_FN ")
+        for start in _function_pointers(library, cut):
+            editor.replace(start, start, "IRIS_CALL ")
     if kernel.instance is not None:
         symbol = "::" + "::".join((*kernel.instance.scope, _INSTANCE))
         text = _instance_text(library, kernel, strategy)
@@ -157,6 +159,28 @@ def _left_out(library: Library, kernel: KernelModel) -> set[int]:
     entries = {i for i in library.entries if library.functions[i] is not kernel.function}
     unreached = set(range(len(library.functions))) - kernel.reached - set(library.entries)
     return (entries - kernel.reached) | {i for i in unreached if library.unsupported(i)}
+
+
+def _function_pointers(library: Library, cut: list[range]) -> list[int]:
+    """Where the type of a function is written: its pointer `void (*f)(int)`, or a typedef `void (f_t)(int)`.
+
+    Functions are called through it as they are directly.
+    """
+    tokens = library.prepared.tokens
+    texts = [token.text for token in tokens]
+    in_typedefs = {i for where in library.typedefs for i in where}
+    found = []
+    for i in range(1, len(texts) - 4):
+        if texts[i] != "(":
+            continue
+        is_pointer = texts[i + 1] == "*" and texts[i + 3 : i + 5] == [")", "("]
+        is_type = i in in_typedefs and texts[i + 2 : i + 4] == [")", "("]
+        after_type = tokens[i - 1].kind is TokenKind.IDENTIFIER or texts[i - 1] in (">", "*", "&")
+        is_declared = after_type and texts[i - 1] not in ("return", "decltype")
+        is_cut = any(part.start <= i < part.stop for part in cut)
+        if (is_pointer or is_type) and is_declared and not is_cut:
+            found.append(tokens[i + 1].start)
+    return found
 
 
 def _types_of(library: Library, left_out: set[int], cut: list[range]) -> list[range]:

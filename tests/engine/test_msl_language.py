@@ -132,6 +132,23 @@ def test_named_instances(rng: np.random.Generator, strategy: str | None) -> None
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
+def test_functions_as_template_arguments(rng: np.random.Generator, strategy: str | None) -> None:
+    chosen = library("language.metal", strategy)
+    x = rng.integers(-9, 9, (N, 2)).astype(np.float32)
+    for name, expected in [("halved", x / 2), ("added", x + 3), ("halved_twice", x / 4)]:
+        out = poisoned((N, 2), np.float32)
+        chosen[name](x, out, **LAUNCH)
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_division_by_a_function_constant(rng: np.random.Generator) -> None:
+    x = rng.integers(0, 1000, N).astype(np.uint32)
+    out = poisoned(N, np.uint32)
+    library("language.metal").specialise(constants={"divisor": 7}).divided(x, out, **LAUNCH)
+    np.testing.assert_array_equal(out, x // 7 + x % 7)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize(
     ("grid", "group"),
     [((70,), (32,)), ((5, 7), (4, 2)), ((6, 5, 4), (3, 2, 2)), ((3, 50, 2), (2, 20, 1))],

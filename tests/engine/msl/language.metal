@@ -167,6 +167,45 @@ template [[host_name("int squared, and more")]] [[kernel]] decltype(power<int, 2
 POWER(half, 4)
 POWER(long, 5)
 
+// Functions as arguments of templates, and names for the types of kernels and functions.
+static void halve(thread float2& pair) { pair /= 2; }
+template <int n>
+static void add(thread float2& pair) { pair += n; }
+
+typedef void(change_t)(thread float2&);
+
+template <typename T, void (*change)(thread float2&)>
+kernel void changed(device const T* x [[buffer(0)]],
+                    device T* out [[buffer(1)]],
+                    uint gid [[thread_position_in_grid]]) {
+  float2 pair = x[gid];
+  change(pair);
+  out[gid] = pair;
+}
+typedef decltype(changed<float2, halve>) changed_t;
+template [[host_name("halved")]] kernel changed_t changed<float2, halve>;
+template [[host_name("added")]] kernel changed_t changed<float2, add<3>>;
+
+template <change_t change>
+kernel void changed_twice(device const float2* x [[buffer(0)]],
+                          device float2* out [[buffer(1)]],
+                          uint gid [[thread_position_in_grid]]) {
+  float2 pair = x[gid];
+  change(pair);
+  change(pair);
+  out[gid] = pair;
+}
+template [[host_name("halved_twice")]] kernel
+decltype(changed_twice<halve>) changed_twice<halve>;
+
+// Another kernel divides by a constant that these do not need.
+constant uint divisor [[function_constant(9)]];
+kernel void divided(device const uint* x [[buffer(0)]],
+                    device uint* out [[buffer(1)]],
+                    uint gid [[thread_position_in_grid]]) {
+  out[gid] = x[gid] / divisor + x[gid] % divisor;
+}
+
 // --- thread attributes -------------------------------------------------------------------------------
 
 kernel void attributes(device uint* out [[buffer(0)]],
