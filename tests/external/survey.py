@@ -51,8 +51,10 @@ def examine(
     report = FileReport(name)
     tell(f"{name}: check")
     started = time.perf_counter()
-    report.accepted, report.findings = check(path, include_dirs)
+    report.accepted, report.findings, has_kernels = check(path, include_dirs)
     report.check_seconds = time.perf_counter() - started
+    if report.accepted and not has_kernels:  # a header by another name
+        return report
     started = time.perf_counter()
     try:
         library = metal_runtime.compile(path, include_dirs=[str(d) for d in include_dirs])
@@ -79,8 +81,8 @@ def examine(
     return report
 
 
-def check(path: Path, include_dirs: Sequence[Path]) -> tuple[bool, list[str]]:
-    """What ``iris check`` says of the file: whether it exits with 0, and its findings in one line each."""
+def check(path: Path, include_dirs: Sequence[Path]) -> tuple[bool, list[str], bool]:
+    """What ``iris check`` says of the file: whether it exits with 0, its findings, whether it has kernels."""
     command = [sys.executable, "-c", IRIS, "check", str(path), "--json"]
     for directory in include_dirs:
         command += ["-I", str(directory)]
@@ -89,12 +91,13 @@ def check(path: Path, include_dirs: Sequence[Path]) -> tuple[bool, list[str]]:
         told = json.loads(done.stdout)
     except json.JSONDecodeError:
         text = (done.stderr or done.stdout).strip()
-        return False, [text.splitlines()[-1] if text else "iris check says nothing"]
+        return False, [text.splitlines()[-1] if text else "iris check says nothing"], False
     assert told["accepted"] == (done.returncode == 0), "the status is not what the report says"
-    return told["accepted"], [
+    findings = [
         f"{finding.get('file', '')}:{finding.get('line', '')}: {finding['message']}"
         for finding in told["findings"]
     ]
+    return told["accepted"], findings, bool(told["kernels"])
 
 
 def needed_constants(signature: Any) -> dict[str | int, Any]:

@@ -25,7 +25,7 @@ def print_files(console: Console, title: str, reports: Sequence[FileReport]) -> 
             report.name,
             _mark(report.accepted),
             str(report.kernels),
-            f"{_mark(report.compiled == report.tried and report.tried > 0)} {report.compiled} of {report.tried}",
+            f"{_mark(report.compiled == report.tried and not report.failures)} {report.compiled} of {report.tried}",
             strategies,
             f"{report.check_seconds:.1f}",
             f"{report.compile_seconds:.1f}",
