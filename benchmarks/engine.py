@@ -137,7 +137,7 @@ def _reduction(library: Any, rounds: int) -> list[Figure]:
 
 
 def _helpers(library: Any, rounds: int) -> list[Figure]:
-    threads = 64 * GROUP
+    threads = 1024 * GROUP
     out = api.empty(threads, np.int32)
 
     def run() -> None:
