@@ -198,10 +198,9 @@ class _Machine(Machine):
         exact = np.int64 if node.type.bits < 64 else object
         bounds = (node.start, node.stop, node.step)
         start, stop, step = (self.evaluate(e, mask, frame).astype(exact) for e in bounds)
-        self.fault("range() with a step of 0", mask & (step == 0))
-        step = np.where(mask, step, 1)
-        turns = -((start - stop) // step)
-        return start, step, turns
+        moving = mask & (step != 0)  # a step of 0 makes no turns, as the emitted loop does
+        turns = -((start - stop) // np.where(moving, step, 1))
+        return start, step, np.where(moving, turns, 0)
 
     def assign(self, place: Place, value: Array, mask: Mask, frame: Frame) -> None:
         """Stores the active lanes of ``value``, to chosen components where the place says so."""

@@ -342,9 +342,8 @@ def test_a_component_out_of_range():
         run(add(wide))
 
 
-def test_a_step_of_zero():
-    with pytest.raises(KernelFault, match="step of 0"):
-        run(For("j", INT, i(0), i(3), i(0), ()))
+def test_a_step_of_zero_makes_no_turns():
+    assert run(For("j", INT, i(0), i(3), i(0), (add(i(1)),))) == [0] * 6
 
 
 @pytest.mark.parametrize(
