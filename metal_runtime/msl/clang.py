@@ -19,7 +19,11 @@ INCLUDE_DIR = Path(__file__).parent / "include"
 STUB_DIR = Path(__file__).parent / "stub_include"
 """Empty files with the names of Metal's headers, so that ``-E`` yields the user's own text alone."""
 
-METAL_MACROS = ("-D__METAL__=1", "-D__METAL_VERSION__=320", "-D__METAL_MACOS__=1")
+METAL_MACROS = (
+    "-D__METAL__=1", "-D__METAL_VERSION__=320", "-D__METAL_MACOS__=1",
+    "-D__HAVE_BFLOAT__=1", "-D__HAVE_SIMDGROUP_MATRIX__=1",
+)  # fmt: skip
+"""What Metal's compiler and its headers define, as far as programs ask for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from metal_runtime.msl.tokens import LineTable, Token, TokenKind, tokenize
 from metal_runtime.program import CompileOptions
 from metal_runtime.source import SourceSpan
 
-_STANDARD_INCLUDE = re.compile(r"#\s*include\s*<(?:metal_\w+|simd/simd\.h)>\s*")
+_STANDARD_INCLUDE = re.compile(r"#\s*include\s*<metal_\w+>\s*")
 _LINE_MARKER = re.compile(r'# (\d+) "((?:[^"\\]|\\.)*)"[\d ]*')
 _UNROLL_BY_NAME = re.compile(r"\s*#\s*pragma\s+unroll\s*\(?\s*[A-Za-z_]")
 _USER_TEXT = "<stdin>"  # what clang calls the text it reads from its standard input

@@ -17,7 +17,8 @@ OPTIONS = CompileOptions()
     ("source", "needed"),
     [
         ("#include <metal_stdlib>\nusing namespace metal;\n", False),
-        ("  # include <metal_math>\n#include <simd/simd.h>\nint x;", False),
+        ("  # include <metal_math>\nint x;", False),
+        ("#include <simd/simd.h>\nint x;", True),
         ("// #define X\nint x;", False),
         ('#include "mine.h"\n', True),
         ("#define N 3\n", True),

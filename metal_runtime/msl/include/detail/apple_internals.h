@@ -2,6 +2,8 @@
 // kernels call to give their own types math functions. Of float alone; the mode chooses the form.
 #pragma once
 #include "math.h"
+#include "relational.h"
+#include "traits.h"
 
 #define __METAL_PRECISE_MATH__ false
 #define __METAL_FAST_MATH__ true
@@ -69,3 +71,22 @@ IRIS_FN float __metal_fma(float x, float y, float z) { return metal::fma(x, y, z
 IRIS_FN float __metal_nextafter(float x, float y) { return metal::nextafter(x, y); }
 IRIS_FN float __metal_frexp(float x, int* exponent) { return metal::frexp(x, *exponent); }
 IRIS_FN float __metal_ldexp(float x, int k, bool) { return metal::ldexp(x, k); }
+
+namespace metal {
+
+// The parts of a floating-point number's bits.
+template <typename T>
+struct _fp_encoding_traits {
+  using encoding_type = __impl::unsigned_of<T>;
+  static constexpr encoding_type inf_mask = __impl::float_layout<T>::infinity;
+  static constexpr encoding_type sign_mask = encoding_type(encoding_type(1) << (__impl::bits_of<T> - 1));
+};
+
+// Which types Metal's simdgroup functions take: numbers of at most 32 bits and vectors of them, without bfloat.
+template <typename T, typename = void>
+struct __is_valid_simdgroup_type
+    : bool_constant<__is_same(T, float) || __is_same(T, half) || (__impl::is_integer<T> && sizeof(T) <= 4)> {};
+template <typename T, int N>
+struct __is_valid_simdgroup_type<vec<T, N>, void> : __is_valid_simdgroup_type<T> {};
+
+}  // namespace metal

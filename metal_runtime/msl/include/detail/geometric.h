@@ -1,4 +1,4 @@
-// The geometric functions of MSL 6.6, on vectors of float, half and bfloat.
+// The geometric functions of MSL 6.8, on vectors of float, half and bfloat.
 #pragma once
 #include "common.h"
 #include "math.h"

@@ -1,4 +1,4 @@
-// The integer functions of MSL 6.4, on scalars and vectors of every integer type.
+// The integer functions of MSL 6.3, on scalars and vectors of every integer type.
 #pragma once
 #include "common.h"
 #include "publish.h"

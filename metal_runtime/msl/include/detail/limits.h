@@ -7,6 +7,7 @@
 #define NAN __builtin_nanf("")
 #define HUGE_VALF __builtin_inff()
 #define HUGE_VALH half(__builtin_inff())
+#define HUGE_VALBF bfloat(__builtin_inff())
 
 #define CHAR_BIT 8
 #define SCHAR_MAX 127
@@ -49,6 +50,7 @@
 #define HALF_EPSILON half(0x1.0p-10f)
 #define MAXFLOAT FLT_MAX
 #define MAXHALF HALF_MAX
+#define MAXBFLOAT bfloat(0x1.fep127f)
 
 #define M_E_F 2.71828182845904523536028747f
 #define M_LOG2E_F 1.44269504088896340735992468f
@@ -99,11 +101,40 @@ enum float_round_style {
   round_toward_infinity = 2,
   round_toward_neg_infinity = 3
 };
+enum float_denorm_style { denorm_indeterminate = -1, denorm_absent = 0, denorm_present = 1 };
+
+// Apple's names beneath numeric_limits, which published kernels specialise for types of their own.
+struct _fp_numeric_limits_impl_base {
+  static constexpr bool is_specialized = true, is_signed = true, is_integer = false, is_exact = false;
+  static constexpr bool has_infinity = true, has_quiet_NaN = true, has_signaling_NaN = true;
+  static constexpr bool is_iec559 = true, is_bounded = true, is_modulo = false, traps = false;
+  static constexpr bool has_denorm_loss = false, tinyness_before = false;
+  static constexpr float_denorm_style has_denorm = denorm_present;
+  static constexpr float_round_style round_style = round_to_nearest;
+};
 
 namespace __impl {
 
+// A type without limits: every member is there, and is zero.
+template <typename T>
 struct no_limits {
-  static constexpr bool is_specialized = false;
+  static constexpr bool is_specialized = false, is_signed = false, is_integer = false, is_exact = false;
+  static constexpr bool has_infinity = false, has_quiet_NaN = false, has_signaling_NaN = false;
+  static constexpr bool is_iec559 = false, is_bounded = false, is_modulo = false, traps = false;
+  static constexpr bool has_denorm_loss = false, tinyness_before = false;
+  static constexpr float_denorm_style has_denorm = denorm_absent;
+  static constexpr float_round_style round_style = round_toward_zero;
+  static constexpr int digits = 0, digits10 = 0, max_digits10 = 0, radix = 0;
+  static constexpr int min_exponent = 0, max_exponent = 0, min_exponent10 = 0, max_exponent10 = 0;
+  static constexpr T min() { return T(); }
+  static constexpr T max() { return T(); }
+  static constexpr T lowest() { return T(); }
+  static constexpr T epsilon() { return T(); }
+  static constexpr T round_error() { return T(); }
+  static constexpr T infinity() { return T(); }
+  static constexpr T quiet_NaN() { return T(); }
+  static constexpr T signaling_NaN() { return T(); }
+  static constexpr T denorm_min() { return T(); }
 };
 
 template <typename T>
@@ -111,6 +142,8 @@ struct integer_limits {
   static constexpr bool is_specialized = true, is_signed = T(-1) < T(0), is_integer = true, is_exact = true;
   static constexpr bool has_infinity = false, has_quiet_NaN = false, has_signaling_NaN = false;
   static constexpr bool is_iec559 = false, is_bounded = true, is_modulo = !is_signed, traps = false;
+  static constexpr bool has_denorm_loss = false, tinyness_before = false;
+  static constexpr float_denorm_style has_denorm = denorm_absent;
   static constexpr float_round_style round_style = round_toward_zero;
   static constexpr int digits = __is_same(T, bool) ? 1 : int(sizeof(T) * 8) - int(is_signed);
   static constexpr int digits10 = digits * 643 / 2136, radix = 2;  // log10(2) = 643/2136
@@ -135,12 +168,8 @@ struct integer_limits {
 
 // One, the bit pattern of 1, is all that tells the formats apart beside the number of digits.
 template <typename T, int Digits, int MinExponent, int MaxExponent, int MinTen, int MaxTen>
-struct float_limits {
+struct float_limits : _fp_numeric_limits_impl_base {
   using U = unsigned_of<T>;
-  static constexpr bool is_specialized = true, is_signed = true, is_integer = false, is_exact = false;
-  static constexpr bool has_infinity = true, has_quiet_NaN = true, has_signaling_NaN = true;
-  static constexpr bool is_iec559 = true, is_bounded = true, is_modulo = false, traps = false;
-  static constexpr float_round_style round_style = round_to_nearest;
   static constexpr int digits = Digits, digits10 = (Digits - 1) * 643 / 2136, max_digits10 = 2 + Digits * 643 / 2136;
   static constexpr int radix = 2, min_exponent = MinExponent, max_exponent = MaxExponent;
   static constexpr int min_exponent10 = MinTen, max_exponent10 = MaxTen;
@@ -159,12 +188,10 @@ struct float_limits {
 }  // namespace __impl
 
 template <typename T>
-struct numeric_limits : __impl::no_limits {};
-template <typename T>
-struct numeric_limits<const T> : numeric_limits<T> {};
+struct _numeric_limits_impl : __impl::no_limits<T> {};
 #define IRIS_INTEGER_LIMITS(T) \
   template <>                  \
-  struct numeric_limits<T> : __impl::integer_limits<T> {};
+  struct _numeric_limits_impl<T> : __impl::integer_limits<T> {};
 IRIS_INTEGER_LIMITS(bool)
 IRIS_INTEGER_LIMITS(char)
 IRIS_INTEGER_LIMITS(signed char)
@@ -177,10 +204,13 @@ IRIS_INTEGER_LIMITS(long)
 IRIS_INTEGER_LIMITS(ulong)
 #undef IRIS_INTEGER_LIMITS
 template <>
-struct numeric_limits<float> : __impl::float_limits<float, 24, -125, 128, -37, 38> {};
+struct _numeric_limits_impl<float> : __impl::float_limits<float, 24, -125, 128, -37, 38> {};
 template <>
-struct numeric_limits<half> : __impl::float_limits<half, 11, -13, 16, -4, 4> {};
+struct _numeric_limits_impl<half> : __impl::float_limits<half, 11, -13, 16, -4, 4> {};
 template <>
-struct numeric_limits<bfloat> : __impl::float_limits<bfloat, 8, -125, 128, -37, 38> {};
+struct _numeric_limits_impl<bfloat> : __impl::float_limits<bfloat, 8, -125, 128, -37, 38> {};
+
+template <typename T>
+struct numeric_limits : _numeric_limits_impl<__remove_cv(T)> {};
 
 }  // namespace metal

@@ -1,5 +1,5 @@
-// Packing of normalised vectors into integers and back (MSL 6.13): unorm and snorm of 8 and 16 bits,
-// unorm of 10, 10, 10 and 2, and the sRGB curve. The first component is in the lowest bits.
+// Packing of normalised vectors into integers and back (MSL 6.14): unorm and snorm of 8 and 16 bits, and of
+// 10, 10, 10 and 2, unorm of 5, 6 and 5, and the sRGB curve. The first component is in the lowest bits.
 #pragma once
 #include "base.h"
 #include "math.h"
@@ -52,6 +52,14 @@ IRIS_FN vec<float, 4> unpack_unorm10a2_to_float(uint x) {
   return vec<float, 4>(__impl::from_unorm(x & 1023, 1023), __impl::from_unorm(x >> 10 & 1023, 1023),
                        __impl::from_unorm(x >> 20 & 1023, 1023), __impl::from_unorm(x >> 30, 3));
 }
+IRIS_FN vec<float, 4> unpack_snorm10a2_to_float(uint x) {
+  return vec<float, 4>(__impl::from_snorm(int(x << 22) >> 22, 511), __impl::from_snorm(int(x << 12) >> 22, 511),
+                       __impl::from_snorm(int(x << 2) >> 22, 511), __impl::from_snorm(int(x) >> 30, 1));
+}
+IRIS_FN vec<float, 3> unpack_unorm565_to_float(ushort x) {
+  return vec<float, 3>(__impl::from_unorm(x & 31, 31), __impl::from_unorm(x >> 5 & 63, 63),
+                       __impl::from_unorm(x >> 11, 31));
+}
 
 IRIS_FN uint pack_float_to_unorm4x8(vec<float, 4> v) {
   return __impl::to_unorm(v.x, 255) | __impl::to_unorm(v.y, 255) << 8 | __impl::to_unorm(v.z, 255) << 16 |
@@ -75,25 +83,36 @@ IRIS_FN uint pack_float_to_unorm10a2(vec<float, 4> v) {
   return __impl::to_unorm(v.x, 1023) | __impl::to_unorm(v.y, 1023) << 10 | __impl::to_unorm(v.z, 1023) << 20 |
          __impl::to_unorm(v.w, 3) << 30;
 }
+IRIS_FN uint pack_float_to_snorm10a2(vec<float, 4> v) {
+  return __impl::to_snorm(v.x, 511, 1023) | __impl::to_snorm(v.y, 511, 1023) << 10 |
+         __impl::to_snorm(v.z, 511, 1023) << 20 | __impl::to_snorm(v.w, 1, 3) << 30;
+}
+IRIS_FN ushort pack_float_to_unorm565(vec<float, 3> v) {
+  return ushort(__impl::to_unorm(v.x, 31) | __impl::to_unorm(v.y, 63) << 5 | __impl::to_unorm(v.z, 31) << 11);
+}
 
 // The same from and to half: by way of float, which holds every half.
-#define IRIS_UNPACK_TO_HALF(name, N) \
-  IRIS_FN vec<half, N> name##_to_half(uint x) { return vec<half, N>(name##_to_float(x)); }
-IRIS_UNPACK_TO_HALF(unpack_unorm4x8, 4)
-IRIS_UNPACK_TO_HALF(unpack_snorm4x8, 4)
-IRIS_UNPACK_TO_HALF(unpack_unorm4x8_srgb, 4)
-IRIS_UNPACK_TO_HALF(unpack_unorm2x16, 2)
-IRIS_UNPACK_TO_HALF(unpack_snorm2x16, 2)
-IRIS_UNPACK_TO_HALF(unpack_unorm10a2, 4)
+#define IRIS_UNPACK_TO_HALF(name, N, U) \
+  IRIS_FN vec<half, N> name##_to_half(U x) { return vec<half, N>(name##_to_float(x)); }
+IRIS_UNPACK_TO_HALF(unpack_unorm4x8, 4, uint)
+IRIS_UNPACK_TO_HALF(unpack_snorm4x8, 4, uint)
+IRIS_UNPACK_TO_HALF(unpack_unorm4x8_srgb, 4, uint)
+IRIS_UNPACK_TO_HALF(unpack_unorm2x16, 2, uint)
+IRIS_UNPACK_TO_HALF(unpack_snorm2x16, 2, uint)
+IRIS_UNPACK_TO_HALF(unpack_unorm10a2, 4, uint)
+IRIS_UNPACK_TO_HALF(unpack_snorm10a2, 4, uint)
+IRIS_UNPACK_TO_HALF(unpack_unorm565, 3, ushort)
 #undef IRIS_UNPACK_TO_HALF
-#define IRIS_PACK_HALF(name, N) \
-  IRIS_FN uint pack_half_to_##name(vec<half, N> v) { return pack_float_to_##name(vec<float, N>(v)); }
-IRIS_PACK_HALF(unorm4x8, 4)
-IRIS_PACK_HALF(snorm4x8, 4)
-IRIS_PACK_HALF(srgb_unorm4x8, 4)
-IRIS_PACK_HALF(unorm2x16, 2)
-IRIS_PACK_HALF(snorm2x16, 2)
-IRIS_PACK_HALF(unorm10a2, 4)
+#define IRIS_PACK_HALF(name, N, U) \
+  IRIS_FN U pack_half_to_##name(vec<half, N> v) { return pack_float_to_##name(vec<float, N>(v)); }
+IRIS_PACK_HALF(unorm4x8, 4, uint)
+IRIS_PACK_HALF(snorm4x8, 4, uint)
+IRIS_PACK_HALF(srgb_unorm4x8, 4, uint)
+IRIS_PACK_HALF(unorm2x16, 2, uint)
+IRIS_PACK_HALF(snorm2x16, 2, uint)
+IRIS_PACK_HALF(unorm10a2, 4, uint)
+IRIS_PACK_HALF(snorm10a2, 4, uint)
+IRIS_PACK_HALF(unorm565, 3, ushort)
 #undef IRIS_PACK_HALF
 
 }  // namespace metal

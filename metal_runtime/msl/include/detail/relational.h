@@ -1,4 +1,4 @@
-// The relational functions of MSL 6.3: predicates, all, any and select.
+// The relational functions of MSL 6.4: predicates, all, any and select.
 //
 // Predicates look at the bits, so they hold in fast math too.
 #pragma once
@@ -97,15 +97,26 @@ IRIS_FN constexpr __impl::if_bfloat<T> select(T a, T b, bool c) {
   return c ? b : a;
 }
 template <typename T, int N>
-IRIS_FN constexpr vec<T, N> select(vec<T, N> a, vec<T, N> b, vec<bool, N> c) {
+IRIS_FN constexpr vec<T, N> select(__impl::components<T, N> a, __impl::components<T, N> b, vec<bool, N> c) {
   using V = vec<T, N>;
 #define IRIS_CHOOSE(a, b, c) ((c) ? (b) : (a))
   IRIS_MAP3(V, IRIS_CHOOSE, a, b, c);
 #undef IRIS_CHOOSE
 }
-template <typename T, int N>
-IRIS_FN constexpr vec<T, N> select(vec<T, N> a, __impl::same_t<vec<T, N>> b, bool c) {
-  return c ? b : a;
-}
+
+// A scalar stands for a vector of it, as an argument does in Metal: the result has the vectors' type.
+#define IRIS_SELECT_MIXED(A, B, C, condition)                                                        \
+  template <typename T, int N>                                                                       \
+  IRIS_FN constexpr vec<T, N> select(A a, B b, C c) {                                                \
+    return metal::select(__impl::widen<T, N>(a), __impl::widen<T, N>(b), vec<bool, N>(condition));   \
+  }
+IRIS_SELECT_MIXED(IRIS_V, IRIS_V, bool, c)
+IRIS_SELECT_MIXED(IRIS_V, IRIS_S, bool, c)
+IRIS_SELECT_MIXED(IRIS_S, IRIS_V, bool, c)
+#define IRIS_NO_COMMA __impl::same_t<vec<bool, N>>
+IRIS_SELECT_MIXED(IRIS_V, IRIS_S, IRIS_NO_COMMA, c)
+IRIS_SELECT_MIXED(IRIS_S, IRIS_V, IRIS_NO_COMMA, c)
+#undef IRIS_NO_COMMA
+#undef IRIS_SELECT_MIXED
 
 }  // namespace metal

@@ -22,6 +22,20 @@ inline constexpr bool is_lane_value = __impl::is_scalar<T>;
 template <typename T, int N>
 inline constexpr bool is_lane_value<vec<T, N>> = true;
 
+// What the functions take: numbers of at most 32 bits and vectors of them (MSL 6.9.2). bfloat is ours beside Metal.
+template <typename T>
+inline constexpr bool is_argument = __impl::is_number<T> && sizeof(T) <= 4;
+template <typename T, int N>
+inline constexpr bool is_argument<vec<T, N>> = is_argument<T>;
+template <typename T>
+using if_argument = __impl::enable_if_t<is_argument<T>, int>;
+template <typename T>
+inline constexpr bool is_integer_argument = is_argument<T> && !__impl::is_float<T>;
+template <typename T, int N>
+inline constexpr bool is_integer_argument<vec<T, N>> = is_integer_argument<T>;
+template <typename T>
+using if_integer_argument = __impl::enable_if_t<is_integer_argument<T>, int>;
+
 // --- operations: how two values combine, and the value that changes nothing -----------------------
 
 struct sum {
@@ -234,76 +248,76 @@ using quad_vote = __lanes::vote<4>;
 #define IRIS_WHERE __fiber::site where = __fiber::place(__builtin_LINE(), __builtin_COLUMN())
 
 #define IRIS_GROUP_FUNCTIONS(group, size)                                                                      \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_sum(T data, IRIS_WHERE) { return __lanes::reduce_all<__lanes::sum, size>(data, where); }   \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_product(T data, IRIS_WHERE) {                                                              \
     return __lanes::reduce_all<__lanes::product, size>(data, where);                                           \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_min(T data, IRIS_WHERE) { return __lanes::reduce_all<__lanes::minimum, size>(data, where); } \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_max(T data, IRIS_WHERE) { return __lanes::reduce_all<__lanes::maximum, size>(data, where); } \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_integer_argument<T> = 0>                                                   \
   IRIS_FN T group##_and(T data, IRIS_WHERE) { return __lanes::reduce_all<__lanes::bit_and, size>(data, where); } \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_integer_argument<T> = 0>                                                   \
   IRIS_FN T group##_or(T data, IRIS_WHERE) { return __lanes::reduce_all<__lanes::bit_or, size>(data, where); } \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_integer_argument<T> = 0>                                                   \
   IRIS_FN T group##_xor(T data, IRIS_WHERE) { return __lanes::reduce_all<__lanes::bit_xor, size>(data, where); } \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_prefix_inclusive_sum(T data, IRIS_WHERE) {                                                 \
     return __lanes::scan_all<__lanes::sum, true, size>(data, where);                                           \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_prefix_exclusive_sum(T data, IRIS_WHERE) {                                                 \
     return __lanes::scan_all<__lanes::sum, false, size>(data, where);                                          \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_prefix_inclusive_product(T data, IRIS_WHERE) {                                             \
     return __lanes::scan_all<__lanes::product, true, size>(data, where);                                       \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_prefix_exclusive_product(T data, IRIS_WHERE) {                                             \
     return __lanes::scan_all<__lanes::product, false, size>(data, where);                                      \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_broadcast(T data, ushort lane, IRIS_WHERE) {                                               \
     return __lanes::shuffle<size>(data, where, [lane](int) { return int(lane); });                             \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_broadcast_first(T data, IRIS_WHERE) {                                                      \
     __fiber::met<T> lanes = __lanes::meet<size>(data, where);                                                  \
     return lanes.values[lanes.first()];                                                                        \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_shuffle(T data, ushort lane, IRIS_WHERE) {                                                 \
     return __lanes::shuffle<size>(data, where, [lane](int) { return int(lane); });                             \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_shuffle_xor(T data, ushort mask, IRIS_WHERE) {                                             \
     return __lanes::shuffle<size>(data, where, [mask](int lane) { return lane ^ int(mask); });                 \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_shuffle_up(T data, ushort delta, IRIS_WHERE) {                                             \
     return __lanes::shuffle<size>(data, where, [delta](int lane) { return lane - int(delta); });               \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_shuffle_down(T data, ushort delta, IRIS_WHERE) {                                           \
     return __lanes::shuffle<size>(data, where, [delta](int lane) { return lane + int(delta); });               \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_shuffle_rotate_up(T data, ushort delta, IRIS_WHERE) {                                      \
     return __lanes::shuffle<size>(data, where, [delta](int lane) { return (lane - int(delta)) & (size - 1); }); \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_shuffle_rotate_down(T data, ushort delta, IRIS_WHERE) {                                    \
     return __lanes::shuffle<size>(data, where, [delta](int lane) { return (lane + int(delta)) & (size - 1); }); \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_shuffle_and_fill_up(T data, T filling_data, ushort delta, ushort modulo = size, IRIS_WHERE) { \
     return __lanes::shuffle_and_fill<size>(data, filling_data, -int(delta), int(modulo), where);        \
   }                                                                                                            \
-  template <typename T>                                                                                        \
+  template <typename T, __lanes::if_argument<T> = 0>                                                           \
   IRIS_FN T group##_shuffle_and_fill_down(T data, T filling_data, ushort delta, ushort modulo = size, IRIS_WHERE) { \
     return __lanes::shuffle_and_fill<size>(data, filling_data, int(delta), int(modulo), where);         \
   }                                                                                                            \

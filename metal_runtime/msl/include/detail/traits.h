@@ -50,6 +50,7 @@ IRIS_TRAIT_2(is_convertible, __is_convertible_to(T, U))
 IRIS_TRAIT_2(is_assignable, __is_assignable(T, U))
 IRIS_TRAIT_N(is_constructible, __is_constructible(T, U...))
 IRIS_TRAIT_1(is_void, __is_void(T))
+IRIS_TRAIT_1(is_null_pointer, __is_same(__remove_cv(T), decltype(nullptr)))
 IRIS_TRAIT_1(is_integral, __is_integral(T))
 IRIS_TRAIT_1(is_floating_point, __impl::is_float<__remove_cv(T)>)
 IRIS_TRAIT_1(is_arithmetic, __is_integral(T) || __impl::is_float<__remove_cv(T)>)
@@ -72,6 +73,29 @@ IRIS_TRAIT_1(is_trivially_copyable, __is_trivially_copyable(T))
 IRIS_TRAIT_1(is_standard_layout, __is_standard_layout(T))
 IRIS_TRAIT_1(is_default_constructible, __is_constructible(T))
 IRIS_TRAIT_1(is_copy_constructible, __is_constructible(T, const T&))
+IRIS_TRAIT_1(is_move_constructible, __is_constructible(T, T&&))
+IRIS_TRAIT_1(is_copy_assignable, __is_assignable(__add_lvalue_reference(T), const T&))
+IRIS_TRAIT_1(is_move_assignable, __is_assignable(__add_lvalue_reference(T), T&&))
+IRIS_TRAIT_N(is_trivially_constructible, __is_trivially_constructible(T, U...))
+IRIS_TRAIT_1(is_trivially_default_constructible, __is_trivially_constructible(T))
+IRIS_TRAIT_1(is_trivially_copy_constructible, __is_trivially_constructible(T, const T&))
+IRIS_TRAIT_1(is_trivially_move_constructible, __is_trivially_constructible(T, T&&))
+IRIS_TRAIT_2(is_trivially_assignable, __is_trivially_assignable(T, U))
+IRIS_TRAIT_1(is_trivially_copy_assignable, __is_trivially_assignable(__add_lvalue_reference(T), const T&))
+IRIS_TRAIT_1(is_trivially_move_assignable, __is_trivially_assignable(__add_lvalue_reference(T), T&&))
+IRIS_TRAIT_1(is_trivially_destructible, __is_trivially_destructible(T))
+IRIS_TRAIT_1(is_destructible, __is_destructible(T))
+IRIS_TRAIT_1(is_object, __is_object(T))
+IRIS_TRAIT_1(is_fundamental, __is_fundamental(T) || __impl::is_float<__remove_cv(T)>)
+IRIS_TRAIT_1(is_compound, !(__is_fundamental(T) || __impl::is_float<__remove_cv(T)>))
+IRIS_TRAIT_1(is_member_pointer, __is_member_pointer(T))
+IRIS_TRAIT_1(is_member_object_pointer, __is_member_object_pointer(T))
+IRIS_TRAIT_1(is_member_function_pointer, __is_member_function_pointer(T))
+IRIS_TRAIT_1(is_pod, __is_pod(T))
+IRIS_TRAIT_1(is_literal_type, __is_literal(T))
+IRIS_TRAIT_1(is_polymorphic, __is_polymorphic(T))
+IRIS_TRAIT_1(is_abstract, __is_abstract(T))
+IRIS_TRAIT_1(is_final, __is_final(T))
 #undef IRIS_TRAIT_1
 #undef IRIS_TRAIT_2
 #undef IRIS_TRAIT_N
@@ -89,10 +113,13 @@ IRIS_TRANSFORM(remove_cv, __remove_cv(T))
 IRIS_TRANSFORM(remove_reference, __remove_reference_t(T))
 IRIS_TRANSFORM(remove_pointer, __remove_pointer(T))
 IRIS_TRANSFORM(remove_extent, __remove_extent(T))
+IRIS_TRANSFORM(remove_all_extents, __remove_all_extents(T))
 IRIS_TRANSFORM(add_const, const T)
 IRIS_TRANSFORM(add_volatile, volatile T)
+IRIS_TRANSFORM(add_cv, const volatile T)
 IRIS_TRANSFORM(add_pointer, __add_pointer(T))
 IRIS_TRANSFORM(add_lvalue_reference, __add_lvalue_reference(T))
+IRIS_TRANSFORM(add_rvalue_reference, __add_rvalue_reference(T))
 IRIS_TRANSFORM(decay, __decay(T))
 IRIS_TRANSFORM(remove_addrspace, T)
 IRIS_TRANSFORM(underlying_type, __underlying_type(T))
@@ -140,7 +167,52 @@ template <typename T>
 inline constexpr bool negation_v = !bool(T::value);
 
 template <typename T>
-constexpr __add_lvalue_reference(T) declval() noexcept;
+constexpr __add_rvalue_reference(T) declval() noexcept;
+
+template <typename T>
+struct alignment_of : integral_constant<size_t, alignof(T)> {};
+template <typename T>
+inline constexpr size_t alignment_of_v = alignof(T);
+template <typename T>
+struct rank : integral_constant<size_t, __array_rank(T)> {};
+template <typename T>
+inline constexpr size_t rank_v = __array_rank(T);
+template <typename T, unsigned I = 0>
+struct extent : integral_constant<size_t, 0> {};
+template <typename T, size_t N>
+struct extent<T[N], 0> : integral_constant<size_t, N> {};
+template <typename T, size_t N, unsigned I>
+struct extent<T[N], I> : extent<T, I - 1> {};
+template <typename T, unsigned I>
+struct extent<T[], I> : integral_constant<size_t, 0> {};
+template <typename T, unsigned I = 0>
+inline constexpr size_t extent_v = extent<T, I>::value;
+
+// The type that both sides of a conditional convert to; of several, from left to right.
+template <typename... T>
+struct common_type;
+template <typename T>
+struct common_type<T> {
+  using type = __decay(T);
+};
+template <typename T, typename U>
+struct common_type<T, U> {
+  using type = __decay(decltype(false ? declval<T>() : declval<U>()));
+};
+template <typename T, typename U, typename... V>
+struct common_type<T, U, V...> : common_type<typename common_type<T, U>::type, V...> {};
+template <typename... T>
+using common_type_t = typename common_type<T...>::type;
+
+// What a function returns for arguments of these types.
+template <typename F>
+struct result_of;
+template <typename F, typename... A>
+struct result_of<F(A...)> {
+  using type = decltype(declval<F>()(declval<A>()...));
+};
+template <typename F>
+using result_of_t = typename result_of<F>::type;
 
 // The element type and the number of elements of a vector (1 of a scalar).
 template <typename T>
