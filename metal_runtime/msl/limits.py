@@ -115,7 +115,10 @@ FEATURES: tuple[Feature, ...] = (
             _names(r"simd_(?:shuffle(?:_xor|_up|_down|_rotate_up|_rotate_down)?|broadcast(?:_first)?|ballot|all|any|is_first)")),
     Feature("simd-reduction", "reductions and prefix sums over a simdgroup", _from(Family.APPLE7, _M2, _M3, _M4),
             "SIMD-scoped reduction operations",
-            _names(r"(?:simd|quad)_(?:sum|product|min|max|and|or|xor|prefix_(?:in|ex)clusive_(?:sum|product))")),
+            _names(r"simd_(?:sum|product|min|max|and|or|xor|prefix_(?:in|ex)clusive_(?:sum|product))")),
+    Feature("quad-reduction", "reductions and prefix sums over a quadgroup", _from(Family.APPLE7, _M2, _M3, _M4),
+            "Quad-scoped reduction operations",
+            _names(r"quad_(?:sum|product|min|max|and|or|xor|prefix_(?:in|ex)clusive_(?:sum|product))")),
     Feature("simd-shuffle-and-fill", "shuffles that fill", _from(Family.APPLE8), "SIMD shift and fill",
             _names(r"(?:simd|quad)_shuffle_and_fill_(?:up|down)")),
     Feature("simdgroup-matrix", "matrices held by a simdgroup", _from(Family.APPLE7, _M4),
@@ -124,11 +127,13 @@ FEATURES: tuple[Feature, ...] = (
     Feature("float-atomics", "atomic arithmetic on float", _from(Family.APPLE7, _M2, _M3, _M4), "Floating-point atomics",
             _names(r"atomic_float")),
     Feature("64-bit-atomics", "64-bit atomics", _from(Family.APPLE9), "64-bit atomics", _names(r"atomic_ulong")),
-    Feature("bfloat", "bfloat", _from(Family.APPLE6, _M3, _M4), "Brain floating-point (MSL 3.1)",
+    Feature("bfloat", "bfloat", _from(Family.APPLE6, _M2, _M3, _M4), "MTLDataType.bfloat (brain float) scalar and vector cases",
             _names(r"(?:packed_)?bfloat[234]?|simdgroup_bfloat8x8")),
-    Feature("function-pointers", "function pointers and visible functions", _from(Family.APPLE6, _M2, _M3, _M4),
-            "Function pointers", _names(r"visible_function_table")),
-    Feature("tensors", "tensors", frozenset([_M4]) | _from(Family.APPLE7), "Tensors (Metal 4)",
+    Feature("function-pointers", "function pointers and visible functions", _from(Family.APPLE6, _M3, _M4),
+            "Function pointers in compute pipelines", _names(r"visible_function_table")),
+    Feature("tensors", "tensors", frozenset([_M4]) | _from(Family.APPLE7), "Tensors",
             _names(r"tensor_(?:handle|inline|offset)|cooperative_tensor")),
 )  # fmt: skip
-"""The features that a text's own words show. 64-bit atomics (min and max) are on apple8 only where mac2 is too (M2)."""
+"""The features that a text's own words show. The columns are Metal3 and Metal4, the
+Apple families and Mac. Where the table says that some GPUs of a family have a feature (64-bit minimum and maximum
+on the M2, function pointers on mac2), the family does not count as having it."""

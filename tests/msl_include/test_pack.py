@@ -64,3 +64,59 @@ kernel void both(device uint* x [[buffer(0)]], uint i [[thread_position_in_grid]
     same = words.copy()
     library.both(same, threads=(1024,))
     np.testing.assert_array_equal(same, words)
+
+
+# Fields from the lowest bits up; signed or not.
+FIELDS = {"unorm10a2": ((10, 10, 10, 2), False), "snorm10a2": ((10, 10, 10, 2), True), "unorm565": ((5, 6, 5), False)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields_of_several_widths(name: str) -> None:
+    fields, signed = FIELDS[name]
+    width, word = len(fields), np.dtype(np.uint16 if sum(fields) == 16 else np.uint32)
+    library = metal_runtime.compile(f"""
+#include <metal_stdlib>
+using namespace metal;
+typedef {"ushort" if word.itemsize == 2 else "uint"} U;
+kernel void unpack(device const U* x [[buffer(0)]], device float* y [[buffer(1)]], device half* h [[buffer(2)]],
+                   uint i [[thread_position_in_grid]]) {{
+  for (uint c = 0; c < {width}; ++c) {{
+    y[i * {width} + c] = unpack_{name}_to_float(x[i])[c]; h[i * {width} + c] = unpack_{name}_to_half(x[i])[c];
+  }}
+}}
+kernel void pack(device const float* x [[buffer(0)]], device U* y [[buffer(1)]], device U* h [[buffer(2)]],
+                 uint i [[thread_position_in_grid]]) {{
+  float{width} v;
+  for (uint c = 0; c < {width}; ++c) v[c] = x[i * {width} + c];
+  y[i] = pack_float_to_{name}(v); h[i] = pack_half_to_{name}(half{width}(v));
+}}
+""")
+    random = np.random.default_rng()
+    words = random.integers(0, 2 ** sum(fields), 1025, np.uint64).astype(word)
+    starts = np.cumsum((0, *fields[:-1]))
+    raw = np.stack(
+        [(words.astype(np.int64) >> s) & (2**b - 1) for s, b in zip(starts, fields, strict=True)], 1
+    )
+    most = np.array([2 ** (b - signed) - 1 for b in fields])
+    values = np.where(signed & (raw > most), raw - 2 * (most + 1), raw) / most
+    floats, halves = np.full((1025, width), 77, np.float32), np.full((1025, width), 77, np.float16)
+    library.unpack(words, floats, halves, threads=(1025,))
+    np.testing.assert_allclose(floats, np.maximum(values, -1.0), rtol=1e-6)
+    np.testing.assert_array_equal(halves, floats.astype(np.float16))
+    given = random.uniform(-1.5, 1.5, (1025, width)).astype(np.float16).astype(np.float32)
+    given[:3] = [[np.nan] * width, [np.inf] * width, [-np.inf] * width]
+    given[3] = np.float32(0.5) / most  # halfway between two: the even one
+    packed, of_halves = np.zeros(1025, word), np.zeros(1025, word)
+    library.pack(given, packed, of_halves, threads=(1025,))
+
+    def wanted(x: np.ndarray) -> np.ndarray:
+        clipped = np.clip(np.nan_to_num(x, nan=0.0), -1.0 if signed else 0.0, 1.0)
+        rounded = np.rint(clipped * most.astype(np.float32)).astype(np.int64)
+        masked = rounded & np.array([2**b - 1 for b in fields])
+        return np.asarray((masked << starts).sum(1).astype(word))
+
+    np.testing.assert_array_equal(packed, wanted(given))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(
+            of_halves, wanted(given.astype(np.float16).astype(np.float32))
+        )

@@ -19,11 +19,9 @@ enum class mem_flags : uint {
 IRIS_FN constexpr mem_flags operator|(mem_flags a, mem_flags b) { return mem_flags(uint(a) | uint(b)); }
 IRIS_FN constexpr mem_flags operator&(mem_flags a, mem_flags b) { return mem_flags(uint(a) & uint(b)); }
 
+// Metal has these two; seq_cst is for fences (MSL 6.15.1).
 enum memory_order : int {
   memory_order_relaxed = __ATOMIC_RELAXED,
-  memory_order_acquire = __ATOMIC_ACQUIRE,
-  memory_order_release = __ATOMIC_RELEASE,
-  memory_order_acq_rel = __ATOMIC_ACQ_REL,
   memory_order_seq_cst = __ATOMIC_SEQ_CST,
 };
 
@@ -55,13 +53,7 @@ IRIS_FN void simdgroup_barrier(mem_flags, thread_scope,
 }
 
 IRIS_FN void atomic_thread_fence(mem_flags, memory_order order, thread_scope = thread_scope_device) {
-  switch (order) {
-    case memory_order_relaxed: return;
-    case memory_order_acquire: return __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    case memory_order_release: return __atomic_thread_fence(__ATOMIC_RELEASE);
-    case memory_order_acq_rel: return __atomic_thread_fence(__ATOMIC_ACQ_REL);
-    default: return __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  }
+  if (order == memory_order_seq_cst) __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 }  // namespace metal

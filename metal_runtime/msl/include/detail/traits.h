@@ -173,21 +173,6 @@ template <typename T>
 struct alignment_of : integral_constant<size_t, alignof(T)> {};
 template <typename T>
 inline constexpr size_t alignment_of_v = alignof(T);
-template <typename T>
-struct rank : integral_constant<size_t, __array_rank(T)> {};
-template <typename T>
-inline constexpr size_t rank_v = __array_rank(T);
-template <typename T, unsigned I = 0>
-struct extent : integral_constant<size_t, 0> {};
-template <typename T, size_t N>
-struct extent<T[N], 0> : integral_constant<size_t, N> {};
-template <typename T, size_t N, unsigned I>
-struct extent<T[N], I> : extent<T, I - 1> {};
-template <typename T, unsigned I>
-struct extent<T[], I> : integral_constant<size_t, 0> {};
-template <typename T, unsigned I = 0>
-inline constexpr size_t extent_v = extent<T, I>::value;
-
 // The type that both sides of a conditional convert to; of several, from left to right.
 template <typename... T>
 struct common_type;
