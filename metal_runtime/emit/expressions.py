@@ -19,6 +19,7 @@ from metal_runtime.ir.nodes import (
     Address,
     Apply,
     Atomic,
+    Bitcast,
     Builtin,
     Call,
     Cast,
@@ -164,6 +165,8 @@ class ExpressionWriter:
                 return self._apply(node)
             case Cast():
                 return self._cast(node)
+            case Bitcast(value, type_):
+                return _primary_text(f"as_type<{type_name(type_)}>({self.exact(value)})", type_)
             case Construct(args, type_):
                 inside = ", ".join(self.value(a) for a in args)
                 return _primary_text(f"{type_}({inside})", type_)
@@ -286,12 +289,11 @@ class ExpressionWriter:
 
     def _function(self, node: Apply, name: str, args: list[Text], by_float: bool = False) -> Text:
         """A call of a library or helper function; through float where it has no version of the type."""
-        source = value_type(node.args[0])
-        if element_of(source) is DType.BFLOAT16 or by_float:
-            float_name = type_name(with_element(source, DType.FLOAT32))
-            inside = ", ".join(f"{float_name}({a.text})" for a in args)
+        source = element_of(value_type(node.args[0]))
+        if source is DType.BFLOAT16 or by_float:
+            inside = ", ".join(_by_float(a, source) for a in args)
             text = f"{name}({inside})"
-            if element_of(node.type) is element_of(source):
+            if element_of(node.type) is source:
                 text = f"{type_name(node.type)}({text})"
             return _primary_text(text, node.type)
         return _primary_text(f"{name}({', '.join(a.text for a in args)})", node.type)
@@ -382,6 +384,13 @@ def _repeated(node: Expr) -> Expr | None:
     if isinstance(node, Construct) and len(node.args) == 1 and not is_narrow(node.args[0].type):
         return node.args[0]
     return None
+
+
+def _by_float(text: Text, element: DType) -> str:
+    """An argument of that element type as float; others as they are."""
+    if isinstance(text.type, Matrix) or element_of(text.type) is not element:
+        return text.text
+    return f"{type_name(with_element(text.type, DType.FLOAT32))}({text.text})"
 
 
 def _primary_text(text: str, type_: ValueType | Matrix) -> Text:
