@@ -24,6 +24,7 @@ from metal_runtime.ir.nodes import (
     Assign,
     Barrier,
     BarrierScope,
+    Bitcast,
     Block,
     Break,
     Builtin,
@@ -50,6 +51,7 @@ from metal_runtime.ir.nodes import (
     While,
 )
 from metal_runtime.ir.operators import OPERATORS
+from metal_runtime.ir.verify_expressions import same_bits
 from metal_runtime.msl_types import (
     AddressSpace,
     Pointer,
@@ -68,6 +70,18 @@ INTEGERS = tuple(d for d in DType if d.is_integer)
 _ANY = ("add", "sub", "mul", "abs", "min", "max")
 _INTEGER = (*_ANY, "bit_and", "bit_or", "bit_xor", "bit_not", "shl", "shr", "popcount", "clz")
 _INTEGER += ("ctz", "reverse_bits", "mulhi", "div", "rem", "floordiv", "mod", "ipow", "clamp")
+_INTEGER += (
+    "min3",
+    "max3",
+    "median3",
+    "addsat",
+    "subsat",
+    "hadd",
+    "rhadd",
+    "madhi",
+    "madsat",
+    "rotate",
+)
 _FLOAT = (
     *_ANY,
     "div",
@@ -81,7 +95,7 @@ _FLOAT = (
     "fmod",
     "copysign",
 )
-_FLOAT += ("step", "sign", "saturate", "fma", "clamp", "floordiv")
+_FLOAT += ("step", "sign", "saturate", "fma", "clamp", "floordiv", "fdim")
 INEXACT = ("exp", "exp2", "expm1", "log", "log2", "log1p", "rsqrt", "cbrt", "sin", "cos", "atan")
 INEXACT += ("sinh", "tanh", "asinh", "erf", "erfc", "atan2", "hypot")
 
@@ -413,10 +427,15 @@ class _KernelBuilder:
         roll = self.source.random()
         if roll < 0.08:
             then, orelse = (self.expr(scope, type_, depth - 1) for _ in range(2))
+            if self.source.random() < 0.5:
+                chosen = self.expr(scope, with_element(type_, BOOL), depth - 1)
+                return apply("select", then, orelse, chosen)
             return Select(self.expr(scope, BOOL, depth - 1), then, orelse, type_)
         if roll < 0.16:
             return self.cast(scope, type_, depth)
-        if roll < 0.24:
+        if roll < 0.19 and element_of(type_) is not BOOL:
+            return self.bits(scope, type_, depth)
+        if roll < 0.25:
             callees = [f for f in self.functions if f.result == type_]
             if callees:
                 function = self.source.choice(callees)
@@ -462,6 +481,12 @@ class _KernelBuilder:
             bounds = [self.repeated(Constant(v, source), value.type) for v in (low, high)]  # type: ignore[arg-type]
             value = apply("clamp", value, *bounds)
         return Cast(value, type_)
+
+    def bits(self, scope: _Scope, type_: ValueType, depth: int) -> Expr:
+        """The bits of an integer; those of a float may be a NaN's, whose sign is open."""
+        sources = [t for d in NUMBERS for t in (d, *(Vector(d, w) for w in (2, 3, 4)))]
+        same = [t for t in sources if not element_of(t).is_float and same_bits(t, type_)]
+        return Bitcast(self.expr(scope, self.source.choice(same), depth - 1), type_)
 
     def repeated(self, constant: Constant, type_: ValueType) -> Expr:
         return Construct((constant,), type_) if isinstance(type_, Vector) else constant

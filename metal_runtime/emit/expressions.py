@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 from metal_runtime.dtype import DType
 from metal_runtime.emit import spelling
 from metal_runtime.emit.names import LocalNames
+from metal_runtime.emit.operators import REPEATS, repeated, spelling_of, unrepeated
 from metal_runtime.emit.promotion import converts_silently, is_narrow, narrows, widens
-from metal_runtime.emit.spelling import HelperFunction, Infix, Prefix, Spelling
+from metal_runtime.emit.spelling import HelperFunction, Infix, Prefix
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
     Atomic,
+    Bitcast,
     Builtin,
     Call,
     Cast,
@@ -119,9 +121,9 @@ class ExpressionWriter:
 
     def compound_operand(self, node: Expr, operator: str) -> str:
         """The right side of ``+=`` and its like."""
-        repeated = _repeated(node) if operator in _REPEATS else None
-        if repeated is not None:
-            return self.compound_operand(repeated, operator)
+        scalar = repeated(node) if operator in REPEATS else None
+        if scalar is not None:
+            return self.compound_operand(scalar, operator)
         text = self.write(node)
         text = text.promoted or text
         if operator not in spelling.MODULAR:
@@ -164,6 +166,8 @@ class ExpressionWriter:
                 return self._apply(node)
             case Cast():
                 return self._cast(node)
+            case Bitcast(value, type_):
+                return _primary_text(f"as_type<{type_name(type_)}>({self.exact(value)})", type_)
             case Construct(args, type_):
                 inside = ", ".join(self.value(a) for a in args)
                 return _primary_text(f"{type_}({inside})", type_)
@@ -286,12 +290,11 @@ class ExpressionWriter:
 
     def _function(self, node: Apply, name: str, args: list[Text], by_float: bool = False) -> Text:
         """A call of a library or helper function; through float where it has no version of the type."""
-        source = value_type(node.args[0])
-        if element_of(source) is DType.BFLOAT16 or by_float:
-            float_name = type_name(with_element(source, DType.FLOAT32))
-            inside = ", ".join(f"{float_name}({a.text})" for a in args)
+        source = element_of(value_type(node.args[0]))
+        if source is DType.BFLOAT16 or by_float:
+            inside = ", ".join(_by_float(a, source) for a in args)
             text = f"{name}({inside})"
-            if element_of(node.type) is element_of(source):
+            if element_of(node.type) is source:
                 text = f"{type_name(node.type)}({text})"
             return _primary_text(text, node.type)
         return _primary_text(f"{name}({', '.join(a.text for a in args)})", node.type)
@@ -299,7 +302,7 @@ class ExpressionWriter:
     def _infix(self, node: Apply, infix: Infix) -> Text:
         name = node.operator.name
         modular = name in spelling.MODULAR
-        first, second = _unrepeated(node)
+        first, second = unrepeated(node)
         left = self._operand(first, infix, modular=modular)
         if name in ("shl", "shr"):
             right = self.shift_count(node.args[1], infix)
@@ -340,48 +343,11 @@ class ExpressionWriter:
         return f"({masked})" if infix else masked
 
 
-def spelling_of(node: Apply) -> Spelling:
-    """How an operator is written for its argument types."""
-    name, element = node.operator.name, element_of(value_type(node.args[0]))
-    if element.is_integer:
-        if name in ("floordiv", "mod") and not element.is_signed:
-            return spelling.SPELLINGS["div" if name == "floordiv" else "rem"]
-        return spelling.INTEGER_SPELLINGS.get(name, spelling.SPELLINGS[name])
-    if name == "mod":
-        return HelperFunction("floor_fmod")
-    return spelling.SPELLINGS[name]
-
-
-def needs_helper(node: Apply) -> bool:
-    """Whether MSL lacks the operator."""
-    return isinstance(spelling_of(node), HelperFunction) and not _is_float_floordiv(node)
-
-
-def _is_float_floordiv(node: Apply) -> bool:
-    return node.operator.name == "floordiv" and element_of(node.type).is_float
-
-
-_REPEATS = frozenset({"add", "sub", "mul", "div"})
-"""Operators beside which a scalar is repeated to the other operand's width by MSL."""
-
-
-def _unrepeated(node: Apply) -> tuple[Expr, Expr]:
-    """The operands; a scalar beside a vector is left for MSL to repeat."""
-    first, second = node.args
-    if node.operator.name in _REPEATS:
-        one, other = _repeated(first), _repeated(second)
-        if other is not None and one is None:
-            return first, other
-        if one is not None and other is None:
-            return one, second
-    return first, second
-
-
-def _repeated(node: Expr) -> Expr | None:
-    """The scalar that fills a vector, of a type that MSL does not promote."""
-    if isinstance(node, Construct) and len(node.args) == 1 and not is_narrow(node.args[0].type):
-        return node.args[0]
-    return None
+def _by_float(text: Text, element: DType) -> str:
+    """An argument of that element type as float; others as they are."""
+    if isinstance(text.type, Matrix) or element_of(text.type) is not element:
+        return text.text
+    return f"{type_name(with_element(text.type, DType.FLOAT32))}({text.text})"
 
 
 def _primary_text(text: str, type_: ValueType | Matrix) -> Text:

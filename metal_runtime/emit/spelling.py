@@ -10,6 +10,7 @@ import numpy as np
 from metal_runtime.dtype import DType
 from metal_runtime.ir.collectives import COLLECTIVES
 from metal_runtime.ir.nodes import AtomicOperation, BarrierScope
+from metal_runtime.ir.operators import OPERATORS
 
 # C++'s precedences, tightest first.
 PRIMARY = 16
@@ -73,7 +74,11 @@ _FUNCTIONS = {
         "rint", "round", "fract", "saturate", "fmod", "copysign", "step", "mix", "smoothstep",
         "sqrt", "rsqrt", "exp", "exp2", "exp10", "log", "log2", "log10", "sin", "cos", "tan",
         "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "pow", "atan2",
-        "dot", "length", "distance", "normalize", "cross",
+        "dot", "length", "distance", "normalize", "cross", "length_squared", "distance_squared",
+        "faceforward", "reflect", "refract", "min3", "max3", "median3", "select", "absdiff", "addsat",
+        "subsat", "hadd", "rhadd", "madhi", "madsat", "rotate", "extract_bits", "insert_bits",
+        "isnormal", "isordered", "isunordered", "fdim", "nextafter", "ilogb", "ldexp", "sinpi", "cospi",
+        *(name for name in OPERATORS if name.startswith(("pack_", "unpack_"))),
     )
 }  # fmt: skip
 _HELPERS = {

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from metal_runtime.dtype import DType
-from metal_runtime.emit.expressions import ExpressionWriter, needs_helper, spelling_of
+from metal_runtime.emit.expressions import ExpressionWriter
 from metal_runtime.emit.layout import Line, indent
 from metal_runtime.emit.names import LocalNames
+from metal_runtime.emit.operators import needs_helper, spelling_of
 from metal_runtime.emit.promotion import is_narrow
 from metal_runtime.emit.spelling import SPELLINGS, Infix, Prefix
 from metal_runtime.ir.effects import assigned_names

@@ -13,6 +13,7 @@ from metal_runtime.frontend.context import Argument, Lowerer
 from metal_runtime.frontend.conversions import as_value, implicit
 from metal_runtime.frontend.environment import BUILT_IN, MISSING
 from metal_runtime.frontend.intrinsics import INTRINSICS, CallSite, Intrinsic, converter, in_order
+from metal_runtime.frontend.mixed_types import MIXED_TYPES
 from metal_runtime.frontend.operands import (
     Buffer,
     IntLiteral,
@@ -50,7 +51,7 @@ def lower_call(lowerer: Lowerer, node: ast.Call) -> Operand:
 
 def _intrinsic(callee: Any) -> Intrinsic | None:
     try:
-        found = INTRINSICS.get(callee) or TOGETHER.get(callee)
+        found = MIXED_TYPES.get(callee) or INTRINSICS.get(callee) or TOGETHER.get(callee)
     except TypeError:  # unhashable, so none of ours
         return None
     if found is not None:

@@ -68,6 +68,8 @@ _FLOAT_RULES = (
     rules.float_vector,
     rules.float_vector_reduction,
     rules.vector3,
+    rules.float_or_half,
+    rules.power_of_two,
 )
 
 
@@ -87,7 +89,7 @@ def apply_operator(
     """The same, of operands."""
     floating = to_float or OPERATORS[name].rule in _FLOAT_RULES
     weak = not floating and all(isinstance(o, IntLiteral) or o.weak for o in operands)
-    ordered = name in ("min", "max", "clamp")
+    ordered = name in ("min", "max", "clamp", "min3", "max3", "median3")
     args = unify(operands, call.span, promote=False, ordered=ordered)
     element = element_of(args[0].type)  # type: ignore[arg-type]
     is_scalar = isinstance(args[0].type, DType)
@@ -270,21 +272,15 @@ def _group_position(lowerer: Lowerer, call: CallSite) -> Operand:
     return _builtin("threadgroup_position_in_grid", "xyz"[axis.value], call.span)
 
 
-def _not_yet(name: str, lowerer: Lowerer, call: CallSite) -> Operand:
-    raise KernelTypeError(
-        f"`{call.text}` is not supported yet: it {language.NOT_YET[name]}", call.span
-    )
-
-
 # --- the tables ----------------------------------------------------------------------------------
 
 _SAME_IN_MATH = (
     "sqrt exp exp2 expm1 log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh "
-    "acosh atanh erf erfc pow hypot fmod copysign cbrt isnan isinf isfinite fma"
+    "acosh atanh erf erfc pow hypot fmod copysign cbrt isnan isinf isfinite fma nextafter"
 )
 _SAME_IN_NUMPY = (
     "sqrt exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh hypot floor ceil trunc "
-    "rint fmod copysign sign isnan isinf isfinite signbit cbrt"
+    "rint fmod copysign sign isnan isinf isfinite signbit cbrt nextafter"
 )
 _RENAMED_IN_NUMPY = {
     "absolute": "abs", "fabs": "abs", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
@@ -292,7 +288,10 @@ _RENAMED_IN_NUMPY = {
     "maximum": "max", "minimum": "min", "fmax": "max", "fmin": "min", "clip": "clamp",
     "floor_divide": "floordiv", "mod": "mod", "remainder": "mod",
 }  # fmt: skip
-_RENAMED_IN_METAL = {"fabs": "abs", "fmin": "min", "fmax": "max"}
+_RENAMED_IN_METAL = {
+    "fabs": "abs", "fmin": "min", "fmax": "max",
+    "fmin3": "min3", "fmax3": "max3", "fmedian3": "median3",
+}  # fmt: skip
 
 
 def _metal_table() -> dict[Any, Intrinsic]:
@@ -303,8 +302,6 @@ def _metal_table() -> dict[Any, Intrinsic]:
             table[thing] = converter(thing.msl_type)
         elif isinstance(thing, Position | Index):
             table[thing] = partial(_position, name, "")
-        elif name in language.NOT_YET:
-            table[thing] = partial(_not_yet, name)
         elif name in OPERATORS:
             table[thing] = partial(_operator, name)
         elif name in _RENAMED_IN_METAL:

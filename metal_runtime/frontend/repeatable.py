@@ -6,6 +6,7 @@ from metal_runtime.frontend.operands import Operand, Value
 from metal_runtime.ir.effects import changes
 from metal_runtime.ir.nodes import (
     Atomic,
+    Bitcast,
     Builtin,
     Call,
     Cast,
@@ -34,7 +35,7 @@ def has_atomics(expr: Expr) -> bool:
 
 def is_simple(expr: Expr) -> bool:
     """Whether writing an expression twice costs nothing."""
-    if isinstance(expr, Swizzle | Cast):
+    if isinstance(expr, Swizzle | Cast | Bitcast):
         return is_simple(expr.value)
     return isinstance(expr, Constant | Read | Builtin)
 

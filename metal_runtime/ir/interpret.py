@@ -25,6 +25,7 @@ from metal_runtime.ir.nodes import (
     Assign,
     Atomic,
     Barrier,
+    Bitcast,
     Block,
     Break,
     Builtin,
@@ -249,6 +250,10 @@ class _Machine(Machine):
                 return self.apply(node, mask, frame)
             case Cast(value, type_):
                 return convert(self.evaluate(value, mask, frame), element_of(type_))
+            case Bitcast(value, type_):
+                bits = np.ascontiguousarray(self.evaluate(value, mask, frame))
+                whole = bits.view(element_of(type_).numpy_dtype)
+                return whole.reshape(self.count, *trailing(type_))
             case Construct(args, type_):
                 parts = [self.evaluate(a, mask, frame) for a in args]
                 parts = [p[:, None] if p.ndim == 1 else p for p in parts]

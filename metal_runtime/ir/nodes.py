@@ -18,6 +18,7 @@
               | Builtin(name)                       a thread or grid index: uint3, or uint
               | Apply(operator, args)               a row of ir/operators.py; args as its rule says
               | Cast(value)                         MSL's static conversion to `type`
+              | Bitcast(value)                      the same bits as `type`, which has as many
               | Construct(args)                     a vector of its components; one scalar is repeated
               | Swizzle(value, components)          "x", "zyx", "xxyy"
               | Component(value, index)             a component chosen while running
@@ -100,6 +101,12 @@ class Apply(Node):
 
 @dataclass(frozen=True, slots=True)
 class Cast(Node):
+    value: Expr
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Bitcast(Node):
     value: Expr
     type: ValueType
 
@@ -223,8 +230,8 @@ class MultiplyAccumulate(Node):
 
 
 Expr = (
-    Constant | Read | Builtin | Apply | Cast | Construct | Swizzle | Component | Load | Select
-    | Call | Subscripts | Collective | Atomic | MatrixFill | MatrixLoad | MultiplyAccumulate
+    Constant | Read | Builtin | Apply | Cast | Bitcast | Construct | Swizzle | Component | Load
+    | Select | Call | Subscripts | Collective | Atomic | MatrixFill | MatrixLoad | MultiplyAccumulate
 )  # fmt: skip
 Place = Read | Load | Swizzle | Component
 

@@ -12,6 +12,7 @@ from metal_runtime.ir.nodes import (
     Assign,
     Atomic,
     Barrier,
+    Bitcast,
     Block,
     Break,
     Builtin,
@@ -147,6 +148,8 @@ def print_expr(node: Expr) -> str:
             return _apply(node)
         case Cast(value, type_):
             return f"cast<{type_name(type_)}>({print_expr(value)})"
+        case Bitcast(value, type_):
+            return f"bits<{type_name(type_)}>({print_expr(value)})"
         case Construct(args, type_):
             return f"{type_}({_list(args)})"
         case Swizzle(value, components):

@@ -16,6 +16,7 @@ from metal_runtime.ir.nodes import (
     Apply,
     Atomic,
     AtomicOperation,
+    Bitcast,
     Builtin,
     Call,
     Cast,
@@ -147,6 +148,19 @@ def cast_keeps_width(node: Cast, scope: Scope) -> None:
     """A conversion changes the element type, not the number of components."""
     if width_of(value_type(node.value)) != width_of(node.type):
         fail("converts between different widths", node, scope)
+
+
+def bits_are_as_many(node: Bitcast, scope: Scope) -> None:
+    """Bits are read as a type that has as many of them; a bool has none that count."""
+    if not same_bits(value_type(node.value), node.type):
+        fail("the types have no bits in common", node, scope)
+
+
+def same_bits(source: ValueType, target: ValueType) -> bool:
+    """Whether the bits of one type are those of a value of the other, component by component."""
+    if DType.BOOL in (element_of(source), element_of(target)):
+        return False
+    return element_of(source).bits * width_of(source) == element_of(target).bits * width_of(target)
 
 
 def construct_fills_vector(node: Construct, scope: Scope) -> None:
@@ -306,6 +320,7 @@ _EXPRESSION_RULES: dict[type[Node], Callable[[Any, Scope], None]] = {
     Builtin: builtin_is_known,
     Apply: operator_takes_arguments,
     Cast: cast_keeps_width,
+    Bitcast: bits_are_as_many,
     Construct: construct_fills_vector,
     Swizzle: swizzle_is_valid,
     Component: component_is_valid,

@@ -9,7 +9,7 @@ def double(x, n):
         x[i] = 2.0 * x[i]
 """
 
-from metal_runtime.language import atomics, memory, simdgroup, simdgroup_matrix
+from metal_runtime.language import atomics, library, memory, packing, simdgroup, simdgroup_matrix
 from metal_runtime.language.atomics import *  # noqa: F403
 from metal_runtime.language.functions import (
     abs,
@@ -78,7 +78,10 @@ from metal_runtime.language.functions import (
     tanh,
     trunc,
 )
+from metal_runtime.language.library import *  # noqa: F403
 from metal_runtime.language.memory import *  # noqa: F403
+from metal_runtime.language.packing import *  # noqa: F403
+from metal_runtime.language.packing import PACKING as PACKING
 from metal_runtime.language.positions import (
     dispatch_simdgroups_per_threadgroup,
     dispatch_threads_per_threadgroup,
@@ -157,16 +160,13 @@ from metal_runtime.language.types import (
     ushort3,
     ushort4,
 )
-from metal_runtime.language.unsupported import NOT_YET, as_type, select
 
 __all__ = [
-    "NOT_YET",
     "abs",
     "acos",
     "acosh",
     "all",
     "any",
-    "as_type",
     "asin",
     "asinh",
     "atan",
@@ -250,7 +250,6 @@ __all__ = [
     "round",
     "rsqrt",
     "saturate",
-    "select",
     "short",
     "short2",
     "short3",
@@ -302,6 +301,8 @@ __all__ = [
     "ushort4",
 ]
 __all__ += atomics.__all__
+__all__ += library.__all__
 __all__ += memory.__all__
+__all__ += packing.__all__
 __all__ += simdgroup.__all__
 __all__ += simdgroup_matrix.__all__

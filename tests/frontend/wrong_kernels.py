@@ -928,3 +928,67 @@ def matrix_of_a_number(x: "device float*"):
 def matrix_changes_type(x: "device float*"):
     a = metal.simdgroup_load(x[0], 8)
     a = x[0]
+
+
+def bits_of_another_size(x: "device half*", out: "device uint*"):
+    out[0] = metal.as_type(metal.uint, x[0])
+
+
+def bits_of_a_bool(x: "device float*"):
+    x[0] = metal.as_type(float, x[1] > 0.0)
+
+
+def bits_of_three(x: "device float3*", out: "device uint4*"):
+    out[0] = metal.as_type(metal.uint4, x[0])
+
+
+def bits_as_no_type(x: "device float*"):
+    x[0] = metal.as_type(x, 1)
+
+
+def bits_without_type(x: "device float*"):
+    x[0] = metal.as_type(x[1])
+
+
+def selected_by_number(x: "device float*", n: "int"):
+    x[0] = metal.select(x[1], x[2], n)
+
+
+def selected_by_other_width(x: "device float4*"):
+    x[0] = metal.select(x[1], x[2], x[3].xy > 0.0)
+
+
+def selected_of_two_types(x: "device float4*", y: "device int4*"):
+    x[0] = metal.select(x[1], y[2], True)
+
+
+def bits_beyond_the_width(x: "device uint*"):
+    x[0] = metal.extract_bits(x[1], 28, 8)
+
+
+def bits_from_a_float(x: "device float*"):
+    x[0] = metal.extract_bits(x[1], 2, 3)
+
+
+def offset_is_a_float(x: "device uint*"):
+    x[0] = metal.extract_bits(x[1], 2.0, 3)
+
+
+def power_of_a_float(x: "device float*"):
+    x[0] = metal.ldexp(x[1], x[2])
+
+
+def packed_of_three(x: "device float3*", out: "device uint*"):
+    out[0] = metal.pack_float_to_unorm4x8(x[0])
+
+
+def beside_a_bfloat(x: "device bfloat*"):
+    x[0] = metal.nextafter(x[1], x[2])
+
+
+def pair_as_number(x: "device float*"):
+    x[0] = metal.sincos(x[1]) + 1.0
+
+
+def saturated_floats(x: "device float*"):
+    x[0] = metal.addsat(x[1], x[2])
