@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.rules.calls import Surroundings
-from metal_runtime.msl.rules.checked_text import CheckedText
-from metal_runtime.msl.rules.expressions import ExpressionReader, Unread
-from metal_runtime.msl.rules.finding import Found
-from metal_runtime.msl.rules.values import (
+from metal_runtime.msl.spaces.calls import Surroundings
+from metal_runtime.msl.spaces.checked_text import CheckedText
+from metal_runtime.msl.spaces.expressions import ExpressionReader, Unread
+from metal_runtime.msl.spaces.finding import Found
+from metal_runtime.msl.spaces.values import (
     UNKNOWN,
     Declared,
     Value,

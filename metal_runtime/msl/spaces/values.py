@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.rules.checked_text import SPACES, CheckedText
-from metal_runtime.msl.rules.declared_types import DeclaredType, read_declared, split_declarations
-from metal_runtime.msl.rules.variables import program_declarations
+from metal_runtime.msl.spaces.checked_text import SPACES, CheckedText
+from metal_runtime.msl.spaces.declared_types import (
+    DeclaredType,
+    program_declarations,
+    read_declared,
+    split_declarations,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.rules.calls import (
+from metal_runtime.msl.spaces.calls import (
     Surroundings,
     call_finding,
     conflict,
@@ -16,10 +16,10 @@ from metal_runtime.msl.rules.calls import (
     result_value,
     takes,
 )
-from metal_runtime.msl.rules.checked_text import SPACES, library_names
-from metal_runtime.msl.rules.declared_types import is_fundamental, read_declared
-from metal_runtime.msl.rules.finding import Found
-from metal_runtime.msl.rules.values import (
+from metal_runtime.msl.spaces.checked_text import SPACES, library_names
+from metal_runtime.msl.spaces.declared_types import is_fundamental, read_declared
+from metal_runtime.msl.spaces.finding import Found
+from metal_runtime.msl.spaces.values import (
     UNKNOWN,
     Scope,
     Value,
