@@ -127,4 +127,5 @@ def result_value(text: CheckedText, candidates: Sequence[Function]) -> Value:
         return UNKNOWN
     if only.reference:
         return Value(only.base, only.pointers, 0, only.space)
-    return Value(only.base, only.pointers, number=only.fundamental and not only.pointers)
+    number = only.fundamental and not only.pointers
+    return Value(only.base, only.pointers, number=number, temporary=number)

@@ -29,6 +29,8 @@ class Value:
     dimensions: int = 0
     place: str | None = None
     number: bool = False
+    temporary: bool = False
+    """Whether it is surely a value without a place of its own."""
 
     @property
     def space(self) -> str | None:
@@ -61,7 +63,8 @@ class Value:
         """What `&x` is; None when it is not known where x stands."""
         if self.place is None or self.dimensions:
             return None
-        return replace(self, pointers=(*self.pointers, self.place), place=None, number=False)
+        pointers = (*self.pointers, self.place)
+        return replace(self, pointers=pointers, place=None, number=False, temporary=False)
 
 
 UNKNOWN = Value()
