@@ -90,9 +90,27 @@ def _confusable_pairs(library: Library) -> Iterator[tuple[int, int]]:
 
 
 def _same(library: Library, i: int, j: int) -> bool:
-    """Whether two functions do the same, whichever of them a call means."""
+    """Whether two functions do the same, whichever of them a call means: they differ in spaces and const alone."""
     tokens = library.prepared.tokens
-    return _erased(tokens, library.functions[i].body) == _erased(tokens, library.functions[j].body)
+    first, second = library.functions[i], library.functions[j]
+    same_body = _erased(tokens, first.body) == _erased(tokens, second.body)
+    same_parameters = _without_const(tokens, first.parameters) == _without_const(
+        tokens, second.parameters
+    )
+    if first.name not in first.scope[-1:]:
+        return same_body and same_parameters
+    if not same_parameters:  # objects are made by what they are made from, wherever they stand
+        return same_body
+    members = [
+        texts[_list_start(texts) :]
+        for f in (first, second)
+        for texts in [_erased(tokens, range(f.qualifiers.start, f.body.stop))]
+    ]
+    return members[0] == members[1]
+
+
+def _without_const(tokens: Sequence[Token], where: range) -> list[str]:
+    return [text for text in _erased(tokens, where) if text != "const"]
 
 
 def _erased(tokens: Sequence[Token], where: range) -> list[str]:

@@ -8,8 +8,9 @@ import pytest
 from metal_runtime.errors import MslError
 from metal_runtime.msl.address_spaces import merged_overloads
 from metal_runtime.msl.library import Library, read_library
+from metal_runtime.msl.signature import read_program
 from metal_runtime.program import CompileOptions
-from tests.backends.cpu.device_runs import pipeline, run
+from tests.backends.cpu.device_runs import HEADER, device, pipeline, run
 
 KERNEL = "\nkernel void f(device float* a, uint i [[thread_position_in_grid]]) { a[i] = 1; }"
 
@@ -73,6 +74,7 @@ int f(threadgroup float* p) { return 3; } int f(constant float* p) { return 4; }
 int f(int n) { return 9; }
 int r(device const float& x) { return 1; } int r(const thread float& x) { return 2; }
 int two(device float* a, thread float* b, int n = 1) { return 1; } int two(thread float* a, device float* b, int n = 2) { return 2 * n; }
+int half_of(device float* p, int n) { return n * 2; } int half_of(thread float* p, float n) { return n * 2; }
 template <typename P> int g(P p) { return 10 * f(p); }
 template <typename T> int h(device const T* p) { return 100 + f(p); } template <typename T> int h(thread const T* p) { return 100 + f(p); }
 template <typename T> int t(device T* p) { return 1; } template <typename T> int t(T p) { return 2; }
@@ -93,7 +95,7 @@ constant float table[2] = {1, 2};
         ("g(a)", 10), ("g(own)", 20), ("g(shared)", 30), ("g(table)", 40), ("g(7)", 90), ("g(&own[1])", 20),
         ("h(a)", 101), ("h(own)", 102), ("h(q + 1)", 101), ("t(a)", 1), ("t(own)", 2), ("t(3)", 2),
         ("s[i].m()", 5), ("local.m()", 6), ("(&local)->m()", 6), ("(s + i)->m()", 5),
-        ("f(own) + 10 * f(a)", 12), ("f(f(own))", 9), ("own[0] > 0 || f(a) == 1 ? f(own) : f(a)", 2),
+        ("half_of(a, 3.5f)", 6), ("half_of(own, 3.5f)", 7), ("f(own) + 10 * f(a)", 12), ("f(f(own))", 9), ("own[0] > 0 || f(a) == 1 ? f(own) : f(a)", 2),
     ],
 )  # fmt: skip
 def test_the_right_overload_runs(expression: str, expected: int) -> None:
@@ -141,3 +143,23 @@ def test_merged_overload_runs(rng: np.random.Generator) -> None:
     out = np.full(100, np.nan, np.float32)
     run(compiled, (100,), a, out)
     np.testing.assert_array_equal(out, a[:100] + 3 + a[:100] + a[1:])
+
+
+@pytest.mark.parametrize("strategy", ["regions", "fibers"])
+def test_across_barriers(strategy: str) -> None:
+    source = (
+        HEADER
+        + _OVERLOADS
+        + """
+        kernel void k(device float* a, device int* out, uint i [[thread_index_in_threadgroup]]) {
+            threadgroup float shared[32];
+            shared[i] = a[i];
+            threadgroup_barrier(mem_flags::mem_threadgroup);
+            out[i] = 100 * f(shared) + g(a) + f(&shared[31 - i]);
+        }"""
+    )
+    program = read_program(source, options=CompileOptions(strategy=strategy))
+    compiled = device().load(program).pipeline("k")
+    out = np.full(32, -1, np.int32)
+    run(compiled, (32,), np.ones(32, np.float32), out)
+    np.testing.assert_array_equal(out, 313)
