@@ -262,18 +262,23 @@ def _edit(
     if plan is not None:
         replacements = {**replacements, **_region_edits(library, plan)}
     tokens = library.prepared.tokens
-    spaces, changed = erased_spaces(library).edits, dict[int, str]()
-    for i in {*spaces.before, *spaces.after, *markers}:
-        text = replacements.get(i, tokens[i].text)
-        text = f"{spaces.before.get(i, '')}{markers.get(i, '')}{text}{spaces.after.get(i, '')}"
-        changed[i] = text
-    replacements = {**replacements, **changed}
+    spaces = erased_spaces(library).edits
+    inserted = {
+        i: spaces.before.get(i, "") + markers.get(i, "") for i in {*spaces.before, *markers}
+    }
+    replacements = {
+        **replacements,
+        **{i: replacements.get(i, tokens[i].text) + text for i, text in spaces.after.items()},
+    }
     ends = {r.start: r.stop for r in sorted(cut, key=lambda r: r.stop)}
     kept: list[str] = []
     for where in _between(cut, len(tokens)):
         for index in where:
             token, replacement = tokens[index], replacements.get(index)
+            kept += [inserted[index]] if index in inserted else []
             kept.append(token.text if replacement is None else replacement)
+            if index in inserted:
+                editor.replace(token.start, token.start, inserted[index])
             if replacement is not None:
                 editor.replace(token.start, token.end, replacement)
         if where.stop < len(tokens):  # with the pragmas among the tokens
