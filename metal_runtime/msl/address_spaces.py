@@ -6,11 +6,13 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from metal_runtime.errors import MslError, Note
 from metal_runtime.msl.constant_expressions import split_at_commas
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.library import Library
+from metal_runtime.msl.space_twins import SpaceEdits, SpaceTwins
 from metal_runtime.msl.tokens import Token
 from metal_runtime.msl.type_texts import type_text
 from metal_runtime.msl_types import parse_value_type
@@ -23,33 +25,92 @@ ADDRESS_SPACES = frozenset(
 _ALL_SPACES = ADDRESS_SPACES | {"constant"}
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedSpaces:
+    """What is left out, because it becomes equal to what stays, and what tells the other overloads apart."""
+
+    merged: frozenset[int]
+    edits: SpaceEdits
+
+
 @functools.lru_cache(maxsize=64)
-def merged_overloads(library: Library) -> frozenset[int]:
-    """The functions to leave out, because erasing address spaces makes them equal to one that stays.
+def erased_spaces(library: Library) -> ErasedSpaces:
+    """What erasing address spaces does to the overloads of a text.
 
     Overload resolution looks at address spaces in MSL and not in C++. So of two functions of one name
     whose spaces differ in a parameter of what can be the same type, either may be chosen: that is
-    right only if they do the same.
+    right only if they do the same, down to the overloads that they call. All others get the spaces of
+    each call; see space_twins.py.
 
     Raises:
-        MslError: they do not.
+        MslError: they cannot.
     """
+    pairs = list(_confusable_pairs(library))
+    tokens = library.prepared.tokens
+    names = frozenset(library.functions[j].name for i, j in pairs if not _same(library, i, j))
+    edits = SpaceEdits()
+    while names:
+        twins = SpaceTwins(library, names)
+        mention = twins.names | names
+        more = {
+            library.functions[j].name
+            for i, j in pairs
+            if any(tokens[k].text in mention for k in library.functions[i].body)
+        }
+        if more <= mention:
+            names, edits = mention, twins.edits()
+            break
+        names = mention | more
+    merged: set[int] = set()
+    for i, j in pairs:
+        if library.functions[i].name in names or {i, j} & merged:
+            continue
+        if _erased_function(tokens, library.functions[i]) == _erased_function(
+            tokens, library.functions[j]
+        ):
+            merged.add(j)
+    return ErasedSpaces(frozenset(merged), edits)
+
+
+def merged_overloads(library: Library) -> frozenset[int]:
+    """The functions to leave out."""
+    return erased_spaces(library).merged
+
+
+def _confusable_pairs(library: Library) -> Iterator[tuple[int, int]]:
     tokens = library.prepared.tokens
     overloads: dict[tuple[tuple[str, ...], str], list[int]] = {}
     for index, function in enumerate(library.functions):
         overloads.setdefault((function.scope, function.name), []).append(index)
     classes = _class_names(tokens)
-    merged: set[int] = set()
     for same_name in overloads.values():
         for i, j in itertools.combinations(same_name, 2):
-            first, second = library.functions[i], library.functions[j]
-            if {i, j} & merged or not _confusable(tokens, first, second, classes):
-                continue
-            if _erased(tokens, first.body) != _erased(tokens, second.body):
-                raise _ambiguous(library, first, second)
-            if _erased_function(tokens, first) == _erased_function(tokens, second):
-                merged.add(j)
-    return frozenset(merged)
+            if _confusable(tokens, library.functions[i], library.functions[j], classes):
+                yield i, j
+
+
+def _same(library: Library, i: int, j: int) -> bool:
+    """Whether two functions do the same, whichever of them a call means: they differ in spaces and const alone."""
+    tokens = library.prepared.tokens
+    first, second = library.functions[i], library.functions[j]
+    same_body = _erased(tokens, first.body) == _erased(tokens, second.body)
+    same_parameters = _without_const(tokens, first.parameters) == _without_const(
+        tokens, second.parameters
+    )
+    if first.name not in first.scope[-1:]:
+        return same_body and same_parameters
+    if not same_parameters:  # objects are made by what they are made from, wherever they stand
+        return same_body
+    members = [
+        texts[_list_start(texts) :]
+        for f in (first, second)
+        for texts in [_erased(tokens, range(f.qualifiers.start, f.body.stop))]
+    ]
+    return members[0] == members[1]
+
+
+def _without_const(tokens: Sequence[Token], where: range) -> list[str]:
+    return [text for text in _erased(tokens, where) if text != "const"]
 
 
 def _erased(tokens: Sequence[Token], where: range) -> list[str]:
@@ -71,17 +132,6 @@ def _erased_function(tokens: Sequence[Token], function: Function) -> list[str]:
 def _list_start(texts: list[str]) -> int:
     """Where a constructor's initialiser list begins, or the body."""
     return next((i for i, text in enumerate(texts) if text in (":", "{")), len(texts))
-
-
-def _ambiguous(library: Library, first: Function, second: Function) -> MslError:
-    prepared = library.prepared
-    note = Note("the other overload", prepared.span(prepared.tokens[first.name_index]))
-    return MslError(
-        f"overloads of `{second.name}` that differ by address space must do the same on this device",
-        prepared.span(prepared.tokens[second.name_index]),
-        hint="give the two functions different names",
-        notes=(note,),
-    )
 
 
 def _confusable(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from metal_runtime.msl.address_spaces import merged_classes, merged_overloads
+from metal_runtime.msl.address_spaces import erased_spaces, merged_classes
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.edits import EditedText, TextEditor
 from metal_runtime.msl.library import KernelModel, Library
 from metal_runtime.msl.region_plan import RegionPlan
+from metal_runtime.msl.space_twins import SpaceEdits
 from metal_runtime.msl.spelling import THREADGROUP_MEMORY, cpp_tokens, spellings
 from metal_runtime.msl.strategy import FIBERS, LOOPS, REGIONS, choose_strategy
 from metal_runtime.msl.streamed_outputs import StreamedOutput, streamed_outputs
@@ -81,20 +82,23 @@ def translate(library: Library, name: str, wish: str | None = None) -> Translati
     prepared = library.prepared
     strategy, plan = choose_strategy(library, kernel, wish)
     editor = TextEditor(prepared.text)
-    left_out = _left_out(library, kernel) | merged_overloads(library)
+    spaces = erased_spaces(library)
+    _require_decided(library, kernel, spaces.edits)
+    unreached = set(spaces.edits.undecided) - kernel.reached
+    left_out = _left_out(library, kernel) | spaces.merged | unreached
     cut = [range(f.start, f.end) for f in (library.functions[i] for i in left_out)]
     cut += [*(i.tokens for i in library.instantiations), *merged_classes(library)]
     cut += _types_of(library, left_out, cut)
     streamed = streamed_outputs(library, kernel) if strategy == LOOPS else ()
     cut += [output.type_tokens for output in streamed]
     symbol = "&::" + "::".join((*kernel.function.scope, kernel.function.name))
-    kept = _edit(library, editor, cut, plan)
+    markers: dict[int, str] = {}
     if strategy != FIBERS:
         for index in _functions_to_inline(library) - left_out:
-            start = prepared.tokens[_place_of_marker(library, library.functions[index])].start
-            editor.replace(start, start, "IRIS_FN ")
+            markers[_place_of_marker(library, library.functions[index])] = "IRIS_FN "
         for start in _function_pointers(library, cut):
             editor.replace(start, start, "IRIS_CALL ")
+    kept = _edit(library, editor, cut, plan, markers)
     if kernel.instance is not None:
         symbol = "::" + "::".join((*kernel.instance.scope, _INSTANCE))
         text = _instance_text(library, kernel, strategy)
@@ -152,6 +156,14 @@ def _instance_text(library: Library, kernel: KernelModel, strategy: str) -> str:
         types += f"{', ' if types else ''}{_REGION_PARAMETERS}"
     call = "" if strategy == FIBERS else "IRIS_CALL "
     return f"static constexpr void ({call}*{_INSTANCE})({types}) = &{name};"
+
+
+def _require_decided(library: Library, kernel: KernelModel, spaces: SpaceEdits) -> None:
+    """Raises MslError for a call that the kernel may reach and whose overload is not known."""
+    index = library.functions.index(kernel.function)
+    for undecided in (-1, index, *sorted(kernel.reached)):
+        if undecided in spaces.undecided:
+            raise spaces.undecided[undecided]
 
 
 def _left_out(library: Library, kernel: KernelModel) -> set[int]:
@@ -239,19 +251,34 @@ def _is_instantiation(library: Library, function: Function) -> bool:
 
 
 def _edit(
-    library: Library, editor: TextEditor, cut: list[range], plan: RegionPlan | None
+    library: Library,
+    editor: TextEditor,
+    cut: list[range],
+    plan: RegionPlan | None,
+    markers: dict[int, str],
 ) -> list[str]:
     """Replaces the tokens that C++ spells differently, takes those in ``cut`` away; returns the texts that stay."""
     replacements = spellings(library)
     if plan is not None:
         replacements = {**replacements, **_region_edits(library, plan)}
     tokens = library.prepared.tokens
+    spaces = erased_spaces(library).edits
+    inserted = {
+        i: spaces.before.get(i, "") + markers.get(i, "") for i in {*spaces.before, *markers}
+    }
+    replacements = {
+        **replacements,
+        **{i: replacements.get(i, tokens[i].text) + text for i, text in spaces.after.items()},
+    }
     ends = {r.start: r.stop for r in sorted(cut, key=lambda r: r.stop)}
     kept: list[str] = []
     for where in _between(cut, len(tokens)):
         for index in where:
             token, replacement = tokens[index], replacements.get(index)
+            kept += [inserted[index]] if index in inserted else []
             kept.append(token.text if replacement is None else replacement)
+            if index in inserted:
+                editor.replace(token.start, token.start, inserted[index])
             if replacement is not None:
                 editor.replace(token.start, token.end, replacement)
         if where.stop < len(tokens):  # with the pragmas among the tokens

@@ -33,10 +33,9 @@ WRONG_PROGRAMS: dict[str, str] = {
     "vertex_function": "vertex float4 v(uint i [[vertex_id]]) { return float4(0); }\n",
     "double": _kernel("    double x = a[i];\n    a[i] = x;"),
     # refused by address spaces
-    "overloads_by_space": _kernel("    a[i] = f(a);", "float f(device float* p) { return 1; }\nfloat f(thread float* p) { return 2; }\n"),
-    "overloads_by_space_and_const": _kernel("    float t[2];\n    a[i] = f(t);", "float f(device float* p) { return 1; }\nfloat f(const thread float* p) { return 2; }\n"),
-    "template_against_space": _kernel("    a[i] = f(a);", "template <typename T> float f(device T* p) { return 1; }\nfloat f(thread float* p) { return 2; }\n"),
-    "methods_by_space": _kernel("", "struct S {\n    float f() const device { return 1; }\n    float f() const thread { return 2; }\n};\n"),
+    "space_in_lambda": _kernel("    auto l = [&](device float* p) { return f(p); };\n    a[i] = l(a);", "float f(device float* p) { return 1; }\nfloat f(thread float* p) { return 2; }\n"),
+    "space_of_class_template": _kernel("    W<device float*> w;\n    a[i] = f(w.at);", "template <typename P> struct W { P at; };\nfloat f(device float* p) { return 1; }\nfloat f(thread float* p) { return 2; }\n"),
+    "constructors_by_space": _kernel("", "struct S {\n    float x;\n    S(device float* p) { x = 1; }\n    S(thread float* p) { x = 2; }\n};\n"),
     # refused by the compiler
     "undeclared": _kernel("    a[i] = missing + 1;"),
     "no_semicolon": _kernel("    float x = 1.0\n    a[i] = x;"),

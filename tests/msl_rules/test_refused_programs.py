@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from metal_runtime.msl.limits import Family
-from metal_runtime.msl.rules.finding import Severity
+from metal_runtime.msl.spaces.finding import Severity
 from tests.msl_rules.checks import check
 from tests.msl_rules.refused_programs import CASES, Case
 

@@ -12,13 +12,13 @@ from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.limits import DEFAULT_FAMILY, Family
 from metal_runtime.msl.preprocess import PreparedText, prepare
 from metal_runtime.msl.rules import report_store
-from metal_runtime.msl.rules.checked_text import CheckedText
 from metal_runtime.msl.rules.compiler import compiler_findings
 from metal_runtime.msl.rules.cpp_text import cpp_texts
-from metal_runtime.msl.rules.declared_types import is_value_type
-from metal_runtime.msl.rules.finding import Finding, Found, Severity
 from metal_runtime.msl.rules.kernels import parameters_of
 from metal_runtime.msl.rules.table import RULES
+from metal_runtime.msl.spaces.checked_text import CheckedText
+from metal_runtime.msl.spaces.declared_types import is_value_type
+from metal_runtime.msl.spaces.finding import Finding, Found, Severity
 from metal_runtime.program import CompileOptions, Signature
 
 CHECK_VERSION = 1

@@ -10,7 +10,7 @@ from metal_runtime.errors import InternalError, Note
 from metal_runtime.msl import clang
 from metal_runtime.msl.diagnostics import Diagnostic, in_users_words, parse
 from metal_runtime.msl.rules.cpp_text import USER_TEXT, CppText
-from metal_runtime.msl.rules.finding import Finding, Severity
+from metal_runtime.msl.spaces.finding import Finding, Severity
 
 RULE = "compiler"
 _MOST_NOTES = 3

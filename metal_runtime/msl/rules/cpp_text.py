@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.edits import EditedText, TextEditor
 from metal_runtime.msl.literals import cpp_number
-from metal_runtime.msl.rules.checked_text import SPACES, CheckedText
-from metal_runtime.msl.rules.declared_types import split_declarations
+from metal_runtime.msl.spaces.checked_text import SPACES, CheckedText
+from metal_runtime.msl.spaces.declared_types import split_declarations
 from metal_runtime.msl.tokens import LineTable, TokenKind
 from metal_runtime.source import SourceSpan
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from metal_runtime.msl import limits
 from metal_runtime.msl.limits import FEATURES, Feature
-from metal_runtime.msl.rules.checked_text import CheckedText
-from metal_runtime.msl.rules.finding import Found
+from metal_runtime.msl.spaces.checked_text import CheckedText
+from metal_runtime.msl.spaces.finding import Found
 from metal_runtime.msl.tokens import Token, TokenKind
 from metal_runtime.program import Signature
 

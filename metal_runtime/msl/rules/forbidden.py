@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from metal_runtime.msl.rules.checked_text import CheckedText
-from metal_runtime.msl.rules.finding import Found
+from metal_runtime.msl.spaces.checked_text import CheckedText
+from metal_runtime.msl.spaces.finding import Found
 from metal_runtime.msl.tokens import TokenKind
 
 _DOUBLE = re.compile(r"double[234]?(?:x[234])?")

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.rules.checked_text import CheckedText, library_names
-from metal_runtime.msl.rules.declared_types import split_declarations
-from metal_runtime.msl.rules.finding import Found
+from metal_runtime.msl.spaces.checked_text import CheckedText, library_names
+from metal_runtime.msl.spaces.declared_types import split_declarations
+from metal_runtime.msl.spaces.finding import Found
 from metal_runtime.msl.tokens import TokenKind
 
 

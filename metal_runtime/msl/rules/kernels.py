@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from metal_runtime.msl import limits
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.parameters import BUILTINS, THREE_DIMENSIONAL, attributes_of
-from metal_runtime.msl.rules.checked_text import SPACES, CheckedText
-from metal_runtime.msl.rules.declared_types import is_value_type, split_declarations
-from metal_runtime.msl.rules.finding import Found
+from metal_runtime.msl.spaces.checked_text import SPACES, CheckedText
+from metal_runtime.msl.spaces.declared_types import is_value_type, split_declarations
+from metal_runtime.msl.spaces.finding import Found
 from metal_runtime.msl.tokens import Token, TokenKind
 
 _RESOURCES = {

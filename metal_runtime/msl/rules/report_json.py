@@ -6,7 +6,7 @@ from typing import Any
 
 from metal_runtime.errors import Note
 from metal_runtime.msl.rules.check import Report
-from metal_runtime.msl.rules.finding import Finding, Severity
+from metal_runtime.msl.spaces.finding import Finding, Severity
 from metal_runtime.msl_types import type_name
 from metal_runtime.program import Signature
 from metal_runtime.source import SourceSpan

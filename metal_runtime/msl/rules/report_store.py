@@ -36,7 +36,8 @@ def sources_digest() -> str:
 @functools.cache
 def rules_stamp() -> str:
     """Names, sizes and times of the files of the rules: cheaper than their digest, and for one machine as good."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    here = Path(__file__).parent
+    files = sorted([*here.glob("*.py"), *here.with_name("spaces").glob("*.py")])
     return " ".join(f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files)
 
 

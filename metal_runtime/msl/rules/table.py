@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from metal_runtime.msl.rules import features, forbidden, functions, kernels, space_flow, variables
-from metal_runtime.msl.rules.checked_text import CheckedText
-from metal_runtime.msl.rules.finding import Found, Severity
+from metal_runtime.msl.spaces.checked_text import CheckedText
+from metal_runtime.msl.spaces.finding import Found, Severity
 
 
 @dataclass(frozen=True, slots=True)

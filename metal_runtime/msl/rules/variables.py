@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from metal_runtime.msl.rules.checked_text import SPACES, CheckedText
-from metal_runtime.msl.rules.declared_types import is_fundamental
-from metal_runtime.msl.rules.finding import Found
+from metal_runtime.msl.spaces.checked_text import SPACES, CheckedText
+from metal_runtime.msl.spaces.declared_types import is_fundamental, program_declarations
+from metal_runtime.msl.spaces.finding import Found
 from metal_runtime.msl.statements import Declarator, Statement, StatementKind
 
 _SPECIFIERS = frozenset(["const", "volatile", "struct", "class", "union", "typename", "coherent"])
@@ -111,45 +111,6 @@ def _variable_name(text: CheckedText, declaration: range) -> int:
         if depth == 0 and text.is_identifier(i):
             name = i
     return name
-
-
-_NO_VARIABLE = frozenset(["using", "typedef", "static_assert", "struct", "class", "union", "enum", "friend", "concept",
-                          "#", "}", ";", ")", "__attribute__", "_Static_assert"])  # fmt: skip
-
-
-def program_declarations(text: CheckedText) -> Iterator[range]:
-    """The declarations of variables outside functions and classes, without their semicolons."""
-    ends = {f.start: f.end for f in text.functions}
-    index, end = 0, len(text.texts)
-    while index < end:
-        if index in ends:
-            index = max(ends[index], index + 1)
-            continue
-        word = text.texts[index]
-        if word in ("namespace", "extern") and "{" in text.texts[index : index + 6]:
-            index = text.texts.index("{", index) + 1
-            continue
-        if word in ("}", ";"):
-            index += 1
-            continue
-        start, index = index, index
-        templated = False
-        while text.texts[index : index + 2] == ["template", "<"]:
-            index = (text.closing_angle(index + 1) or index + 1) + 1
-            templated = True
-        first = index
-        while index < end and text.texts[index] != ";" and text.texts[index] != "}":
-            index = (
-                text.scanner.closing(index) + 1
-                if text.texts[index] in ("(", "[", "{")
-                else index + 1
-            )
-        words = set(text.texts[first : min(first + 3, index)])
-        if first < index and not words & _NO_VARIABLE and text.texts[first] != "template":
-            yield range(first, index)
-        elif templated and first == index:
-            index = max(index, start + 1)
-        index += 1
 
 
 def find_variable_space(text: CheckedText) -> Iterator[Found]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.rules.checked_text import CheckedText
-from metal_runtime.msl.rules.declared_types import split_declarations
-from metal_runtime.msl.rules.finding import Found
-from metal_runtime.msl.rules.values import (
+from metal_runtime.msl.spaces.checked_text import CheckedText
+from metal_runtime.msl.spaces.declared_types import split_declarations
+from metal_runtime.msl.spaces.finding import Found
+from metal_runtime.msl.spaces.values import (
     UNKNOWN,
     Declared,
     Scope,
@@ -127,4 +127,5 @@ def result_value(text: CheckedText, candidates: Sequence[Function]) -> Value:
         return UNKNOWN
     if only.reference:
         return Value(only.base, only.pointers, 0, only.space)
-    return Value(only.base, only.pointers, number=only.fundamental and not only.pointers)
+    number = only.fundamental and not only.pointers
+    return Value(only.base, only.pointers, number=number, temporary=number)

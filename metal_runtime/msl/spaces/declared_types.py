@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from metal_runtime.msl.rules.checked_text import SPACES, CheckedText
+from metal_runtime.msl.spaces.checked_text import SPACES, CheckedText
 from metal_runtime.msl_types import parse_value_type
 
 _FUNDAMENTAL = frozenset(["void", "bool", "char", "short", "int", "long", "float", "half", "bfloat", "unsigned", "signed",
@@ -120,3 +120,42 @@ def read_declared(
         " ".join(name), current, tuple(pointees), bool(sigils) and sigils[-1] == "&",
         bool(sigils) and sigils[-1] == "&&", "const" in words[:first], 0, fundamental,
     )  # fmt: skip
+
+
+_NO_VARIABLE = frozenset(["using", "typedef", "static_assert", "struct", "class", "union", "enum", "friend", "concept",
+                          "#", "}", ";", ")", "__attribute__", "_Static_assert"])  # fmt: skip
+
+
+def program_declarations(text: CheckedText) -> Iterator[range]:
+    """The declarations of variables outside functions and classes, without their semicolons."""
+    ends = {f.start: f.end for f in text.functions}
+    index, end = 0, len(text.texts)
+    while index < end:
+        if index in ends:
+            index = max(ends[index], index + 1)
+            continue
+        word = text.texts[index]
+        if word in ("namespace", "extern") and "{" in text.texts[index : index + 6]:
+            index = text.texts.index("{", index) + 1
+            continue
+        if word in ("}", ";"):
+            index += 1
+            continue
+        start, index = index, index
+        templated = False
+        while text.texts[index : index + 2] == ["template", "<"]:
+            index = (text.closing_angle(index + 1) or index + 1) + 1
+            templated = True
+        first = index
+        while index < end and text.texts[index] != ";" and text.texts[index] != "}":
+            index = (
+                text.scanner.closing(index) + 1
+                if text.texts[index] in ("(", "[", "{")
+                else index + 1
+            )
+        words = set(text.texts[first : min(first + 3, index)])
+        if first < index and not words & _NO_VARIABLE and text.texts[first] != "template":
+            yield range(first, index)
+        elif templated and first == index:
+            index = max(index, start + 1)
+        index += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.rules.calls import (
+from metal_runtime.msl.spaces.calls import (
     Surroundings,
     call_finding,
     conflict,
@@ -16,10 +16,10 @@ from metal_runtime.msl.rules.calls import (
     result_value,
     takes,
 )
-from metal_runtime.msl.rules.checked_text import SPACES, library_names
-from metal_runtime.msl.rules.declared_types import is_fundamental, read_declared
-from metal_runtime.msl.rules.finding import Found
-from metal_runtime.msl.rules.values import (
+from metal_runtime.msl.spaces.checked_text import SPACES, library_names
+from metal_runtime.msl.spaces.declared_types import is_fundamental, read_declared
+from metal_runtime.msl.spaces.finding import Found
+from metal_runtime.msl.spaces.values import (
     UNKNOWN,
     Scope,
     Value,
@@ -123,8 +123,7 @@ class ExpressionReader:
             right = self._binary(precedence + 1)
             left = self._combined(operator, left, right)
 
-    @staticmethod
-    def _combined(operator: str, left: Value, right: Value) -> Value:
+    def _combined(self, operator: str, left: Value, right: Value) -> Value:
         if operator == "+" and left.is_pointer != right.is_pointer:
             return (left if left.is_pointer else right).decayed() or UNKNOWN
         if operator == "-" and left.is_pointer and right.number:
@@ -140,7 +139,7 @@ class ExpressionReader:
             return (value.element() if word == "*" else value.address()) or UNKNOWN
         if word in ("-", "+", "~"):
             self._index += 1
-            return replace(self._unary(), place=None) if word != "~" else self._after(self._unary())
+            return self._negated(self._unary()) if word != "~" else self._after(self._unary())
         if word == "!":
             self._index += 1
             return self._after(self._unary())
@@ -156,8 +155,12 @@ class ExpressionReader:
         return self._postfix(self._primary())
 
     @staticmethod
+    def _negated(value: Value) -> Value:
+        return replace(value, place=None, temporary=value.number)
+
+    @staticmethod
     def _after(_: Value) -> Value:
-        return Value(number=True)
+        return Value(number=True, temporary=True)
 
     def _cast_type(self, start: int, end: int) -> Value | None:
         """The type of a C-style cast between parentheses; None when an expression stands there."""
@@ -194,7 +197,8 @@ class ExpressionReader:
         )
         if type_ is None or type_.rvalue_reference or type_.reference:
             return UNKNOWN  # a reference gives the same bits another type: nothing is converted
-        return Value(type_.base, type_.pointers, number=type_.fundamental and not type_.pointers)
+        number = type_.fundamental and not type_.pointers
+        return Value(type_.base, type_.pointers, number=number, temporary=number)
 
     def _converted(self, target: Value, value: Value, token: Token) -> Value:
         to, from_ = target.space, value.space
@@ -222,12 +226,12 @@ class ExpressionReader:
             or word in ("true", "false")
         ):
             self._index += 1
-            return Value(number=token.kind is TokenKind.NUMBER)
+            return Value(number=token.kind is TokenKind.NUMBER, temporary=True)
         if token.kind is not TokenKind.IDENTIFIER:
             raise Unread
         if word == "sizeof" and self._word(1) == "(":
             self._index = self._text.scanner.closing(self._index + 1) + 1
-            return Value(number=True)
+            return Value(number=True, temporary=True)
         if word == "this":
             self._index += 1
             return Value(self._class, (None,))
@@ -274,10 +278,14 @@ class ExpressionReader:
                 if self._word() == "::":
                     return self._qualified_rest()
         if self._word() == "{":
-            raise Unread
+            return self._braced(name)
         if self._word() == "(":
             return self._call(name, name_index, qualified)
         return UNKNOWN if qualified else self._lookup(name)
+
+    def _braced(self, name: str) -> Value:
+        """`T{...}`, with the brace here."""
+        raise Unread
 
     def _qualified_rest(self) -> Value:
         """``X<..>::name``, perhaps called: nothing is known of it but its arguments."""

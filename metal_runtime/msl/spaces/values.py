@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from metal_runtime.msl.declarations import Function
-from metal_runtime.msl.rules.checked_text import SPACES, CheckedText
-from metal_runtime.msl.rules.declared_types import DeclaredType, read_declared, split_declarations
-from metal_runtime.msl.rules.variables import program_declarations
+from metal_runtime.msl.spaces.checked_text import SPACES, CheckedText
+from metal_runtime.msl.spaces.declared_types import (
+    DeclaredType,
+    program_declarations,
+    read_declared,
+    split_declarations,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Value:
     dimensions: int = 0
     place: str | None = None
     number: bool = False
+    temporary: bool = False
+    """Whether it is surely a value without a place of its own."""
 
     @property
     def space(self) -> str | None:
@@ -57,7 +63,8 @@ class Value:
         """What `&x` is; None when it is not known where x stands."""
         if self.place is None or self.dimensions:
             return None
-        return replace(self, pointers=(*self.pointers, self.place), place=None, number=False)
+        pointers = (*self.pointers, self.place)
+        return replace(self, pointers=pointers, place=None, number=False, temporary=False)
 
 
 UNKNOWN = Value()

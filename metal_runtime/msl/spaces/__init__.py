@@ -1,0 +1,1 @@
+"""Address spaces through declarations, expressions and bodies, and which overload they choose."""
