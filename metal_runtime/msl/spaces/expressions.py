@@ -19,12 +19,7 @@ from metal_runtime.msl.spaces.calls import (
 from metal_runtime.msl.spaces.checked_text import SPACES, library_names
 from metal_runtime.msl.spaces.declared_types import is_fundamental, read_declared
 from metal_runtime.msl.spaces.finding import Found
-from metal_runtime.msl.spaces.values import (
-    UNKNOWN,
-    Scope,
-    Value,
-    first_sigil,
-)
+from metal_runtime.msl.spaces.values import UNKNOWN, Scope, Value, first_sigil
 from metal_runtime.msl.tokens import Token, TokenKind
 
 _PRECEDENCE = {"||": 1, "&&": 2, "|": 3, "^": 4, "&": 5, "==": 6, "!=": 6, "<": 7, ">": 7, "<=": 7, ">=": 7, "<<": 8,
