@@ -33,6 +33,9 @@ class DeviceTraits:
     unified_memory: bool = True
     """Whether the host reads and writes device memory in place."""
 
+    families: tuple[str, ...] = ()
+    """The families that Apple counts a GPU among, as ``iris check --family`` knows them: ``apple9``, ``metal3``."""
+
     toolchain: str = ""
     """Compiler and target; a part of every cache key."""
 

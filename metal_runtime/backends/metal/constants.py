@@ -41,9 +41,7 @@ MTLLanguageVersion3_1: Final = 196609
 MTLLanguageVersion3_2: Final = 196610
 MTLLanguageVersion4_0: Final = 262144
 
-MTLBindingTypeBuffer: Final = 0
-MTLPipelineOptionBindingInfo: Final = 1
-MTLPipelineOptionBufferTypeInfo: Final = 2
+MTLPipelineOptionNone: Final = 0
 MTLPipelineOptionFailOnBinaryArchiveMiss: Final = 4
 
 MTLCaptureDestinationGPUTraceDocument: Final = 2

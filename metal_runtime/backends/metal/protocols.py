@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 MTLSize = tuple[int, int, int]
+MTLSizeAndAlign = tuple[int, int]
 Bytes = bytes | bytearray | memoryview
 
 
@@ -111,19 +112,6 @@ class MTLLibrary(NSObject, Protocol):
     def newFunctionWithName_constantValues_error_(
         self, name: str, values: MTLFunctionConstantValues, error: None, /
     ) -> tuple[MTLFunction | None, NSError | None]: ...
-
-
-class MTLBinding(NSObject, Protocol):
-    def index(self) -> int: ...
-    def type(self) -> int: ...
-
-
-class MTLBufferBinding(MTLBinding, Protocol):
-    def bufferDataSize(self) -> int: ...
-
-
-class MTLComputePipelineReflection(NSObject, Protocol):
-    def bindings(self) -> Sequence[MTLBufferBinding]: ...
 
 
 class MTLBinaryArchiveDescriptor(NSObject, Protocol):
@@ -239,6 +227,9 @@ class MTLDevice(NSObject, Protocol):
     def recommendedMaxWorkingSetSize(self) -> int: ...
     def newCommandQueue(self) -> MTLCommandQueue | None: ...
     def newBufferWithLength_options_(self, length: int, options: int, /) -> MTLBuffer | None: ...
+    def heapBufferSizeAndAlignWithLength_options_(
+        self, length: int, options: int, /
+    ) -> MTLSizeAndAlign: ...
     def newHeapWithDescriptor_(self, descriptor: MTLHeapDescriptor, /) -> MTLHeap | None: ...
     def newSharedEvent(self) -> MTLSharedEvent | None: ...
     def newLibraryWithSource_options_error_(
@@ -251,9 +242,10 @@ class MTLDevice(NSObject, Protocol):
         reflection: None,
         error: None,
         /,
-    ) -> tuple[
-        MTLComputePipelineState | None, MTLComputePipelineReflection | None, NSError | None
-    ]: ...
+    ) -> tuple[MTLComputePipelineState | None, NSError | None]: ...
+    def newComputePipelineStateWithFunction_error_(
+        self, function: MTLFunction, error: None, /
+    ) -> tuple[MTLComputePipelineState | None, NSError | None]: ...
     def newResidencySetWithDescriptor_error_(
         self, descriptor: MTLResidencySetDescriptor, error: None, /
     ) -> tuple[MTLResidencySet | None, NSError | None]: ...
