@@ -44,4 +44,17 @@ MTLLanguageVersion4_0: Final = 262144
 MTLPipelineOptionNone: Final = 0
 MTLPipelineOptionFailOnBinaryArchiveMiss: Final = 4
 
+MTLDataTypeFloat: Final = 3
+MTLDataTypeHalf: Final = 16
+MTLDataTypeInt: Final = 29
+MTLDataTypeUInt: Final = 33
+MTLDataTypeShort: Final = 37
+MTLDataTypeUShort: Final = 41
+MTLDataTypeChar: Final = 45
+MTLDataTypeUChar: Final = 49
+MTLDataTypeBool: Final = 53
+MTLDataTypeLong: Final = 81
+MTLDataTypeULong: Final = 85
+MTLDataTypeBFloat: Final = 121
+
 MTLCaptureDestinationGPUTraceDocument: Final = 2
