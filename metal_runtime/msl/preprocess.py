@@ -157,9 +157,7 @@ def needs_preprocessor(source: str) -> bool:
     if "#" not in source and "__LINE__" not in source and "__FILE__" not in source:
         return False
     for token in tokenize(source):
-        if token.kind is TokenKind.DIRECTIVE and not STANDARD_INCLUDE.fullmatch(
-            token.text.strip()
-        ):
+        if token.kind is TokenKind.DIRECTIVE and not STANDARD_INCLUDE.fullmatch(token.text.strip()):
             return True
         if token.text in ("__LINE__", "__FILE__", "__COUNTER__"):
             return True

@@ -44,6 +44,7 @@ class PyObjCFramework:
         self.macos: tuple[int, int] = (version[0], version[1])
         build = _BUILD.search(process.operatingSystemVersionString())
         self.os_build: str = build[1] if build else "unknown"
+        self.encoder_info_key: str = metal.MTLCommandBufferEncoderInfoErrorKey
         self.autorelease_pool: Callable[[], AbstractContextManager[Any]] = objc.autorelease_pool
 
     def system_default_device(self) -> MTLDevice | None:
@@ -102,7 +103,9 @@ def framework() -> Framework:
         DeviceError: this is no Mac, or pyobjc is not installed.
     """
     if sys.platform == "darwin":
-        ctypes.CDLL(_CORE_GRAPHICS)  # without it there is no default device in a command-line process
+        ctypes.CDLL(
+            _CORE_GRAPHICS
+        )  # without it there is no default device in a command-line process
     try:
         modules = [importlib.import_module(name) for name in ("Metal", "Foundation", "objc")]
     except ImportError as error:

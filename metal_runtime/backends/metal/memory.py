@@ -72,7 +72,9 @@ class MetalAllocator:
     def allocate_private(self, nbytes: int) -> MetalAllocation:
         """Memory that only the GPU sees. Raises DeviceMemoryError."""
         self._check(nbytes)
-        return self._counted(MetalAllocation(self._new_buffer(nbytes, _PRIVATE), nbytes, None, None))
+        return self._counted(
+            MetalAllocation(self._new_buffer(nbytes, _PRIVATE), nbytes, None, None)
+        )
 
     def free(self, allocation: Allocation) -> None:
         """Gives the memory back. Nothing that runs may use it any more."""

@@ -186,6 +186,7 @@ class MTLEvent(NSObject, Protocol):
 
 class MTLSharedEvent(MTLEvent, Protocol):
     def signaledValue(self) -> int: ...
+    def waitUntilSignaledValue_timeoutMS_(self, value: int, milliseconds: int, /) -> bool: ...
     def setSignaledValue_(self, value: int, /) -> None: ...
 
 
@@ -286,6 +287,11 @@ class Framework(Protocol):
     @property
     def os_build(self) -> str:
         """The system's build, e.g. ``24B83``: a part of the key of what Apple's compiler made."""
+        ...
+
+    @property
+    def encoder_info_key(self) -> str:
+        """MTLCommandBufferEncoderInfoErrorKey: where in an NSError's userInfo the encoders' states are."""
         ...
 
     def autorelease_pool(self) -> AbstractContextManager[Any]: ...
