@@ -48,6 +48,11 @@ def device_name() -> str:
     return os.environ.get("IRIS_DEVICE") or "cpu"
 
 
+def metal_debug() -> bool:
+    """``IRIS_METAL_DEBUG=1``: Metal's validation layer is on and errors name the launch; every launch takes longer."""
+    return os.environ.get("IRIS_METAL_DEBUG", "") not in ("", "0")
+
+
 def strategy_wish() -> str | None:
     """``IRIS_STRATEGY``: how the CPU device shall run threadgroups: ``loops``, ``regions`` or ``fibers``.
 

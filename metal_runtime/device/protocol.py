@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +33,9 @@ class DeviceTraits:
     compute_units: int = 1
     unified_memory: bool = True
     """Whether the host reads and writes device memory in place."""
+
+    families: tuple[str, ...] = ()
+    """The families that Apple counts a GPU among, as ``iris check --family`` knows them: ``apple9``, ``metal3``."""
 
     toolchain: str = ""
     """Compiler and target; a part of every cache key."""
@@ -107,6 +111,18 @@ class LoadedProgram(Protocol):
         ...
 
 
+class Event(Protocol):
+    """A point in a stream that the host or another stream can wait for."""
+
+    def is_done(self) -> bool:
+        """Whether all before it has ended, so far as it was recorded. It does not wait."""
+        ...
+
+    def synchronize(self) -> None:
+        """Waits until all before it has ended. Raises KernelFault when that failed."""
+        ...
+
+
 class Stream(Protocol):
     """Launches in order."""
 
@@ -115,6 +131,14 @@ class Stream(Protocol):
 
         Raises KernelFault, at once or at ``synchronize``, when the kernel fails while it runs.
         """
+        ...
+
+    def record(self, event: Event) -> None:
+        """The event is done when all launches so far have ended."""
+        ...
+
+    def wait(self, event: Event) -> None:
+        """Launches from now on begin when the event is done; one that was never recorded is. The host goes on."""
         ...
 
     def synchronize(self) -> None:
@@ -134,6 +158,30 @@ class Device(Protocol):
     @property
     def stream(self) -> Stream:
         """The default stream."""
+        ...
+
+    def new_stream(self) -> Stream:
+        """Another stream; what two streams do is in no order but by events."""
+        ...
+
+    def new_event(self) -> Event: ...
+
+    def seconds_between(self, first: Event, second: Event) -> float:
+        """The device's own time from one recorded event to another; waits for both.
+
+        Raises DeviceError for an event that was never recorded.
+        """
+        ...
+
+    def synchronize(self) -> None:
+        """Waits for all streams. Raises KernelFault for one that failed."""
+        ...
+
+    def capture(self, path: str) -> AbstractContextManager[None]:
+        """What runs within the block is written to a file for the vendor's tools.
+
+        Raises DeviceError where the device, or this process, cannot.
+        """
         ...
 
     def load(self, program: MslProgram) -> LoadedProgram:

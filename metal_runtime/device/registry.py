@@ -13,9 +13,13 @@ _BACKENDS = "metal_runtime.backends"
 
 
 def backend_names() -> tuple[str, ...]:
-    """The backends that this installation holds, sorted; a backend is a package with a ``device`` module."""
+    """The backends that can run on this system, sorted, whether their devices open or not.
+
+    A backend is a package with a ``device`` module; its ``can_run_here()`` says whether its bindings can exist here.
+    """
     package = importlib.import_module(_BACKENDS)
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg))
+    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg)
+    return tuple(n for n in names if importlib.import_module(f"{_BACKENDS}.{n}").can_run_here())
 
 
 def open_device(name: str) -> Device:

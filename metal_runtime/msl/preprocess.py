@@ -17,7 +17,7 @@ from metal_runtime.msl.tokens import LineTable, Token, TokenKind, tokenize
 from metal_runtime.program import CompileOptions
 from metal_runtime.source import SourceSpan
 
-_STANDARD_INCLUDE = re.compile(r"#\s*include\s*<metal_\w+>\s*")
+STANDARD_INCLUDE = re.compile(r"#\s*include\s*<metal_\w+>\s*")
 _LINE_MARKER = re.compile(r'# (\d+) "((?:[^"\\]|\\.)*)"[\d ]*')
 _UNROLL_BY_NAME = re.compile(r"\s*#\s*pragma\s+unroll\s*\(?\s*[A-Za-z_]")
 _USER_TEXT = "<stdin>"  # what clang calls the text it reads from its standard input
@@ -157,9 +157,7 @@ def needs_preprocessor(source: str) -> bool:
     if "#" not in source and "__LINE__" not in source and "__FILE__" not in source:
         return False
     for token in tokenize(source):
-        if token.kind is TokenKind.DIRECTIVE and not _STANDARD_INCLUDE.fullmatch(
-            token.text.strip()
-        ):
+        if token.kind is TokenKind.DIRECTIVE and not STANDARD_INCLUDE.fullmatch(token.text.strip()):
             return True
         if token.text in ("__LINE__", "__FILE__", "__COUNTER__"):
             return True
@@ -212,13 +210,13 @@ def _prepare(source: str, file: str, options: CompileOptions) -> PreparedText:
     arguments += [f"-D{name}={value}" for name, value in options.defines]
     completed = clang.run("clang", *arguments, "-", text=source)
     if not completed.succeeded:
-        raise _directive_error(completed.diagnostics, source, file)
+        raise directive_error(completed.diagnostics, source, file)
     text, lines, files = _without_markers(completed.output)
     return PreparedText(text, _MarkedPlaces(source, file, lines, files))
 
 
 _STANDARD_INCLUDE_LINE = re.compile(
-    rf"^[ \t]*{_STANDARD_INCLUDE.pattern.removesuffix(chr(92) + 's*')}", re.MULTILINE
+    rf"^[ \t]*{STANDARD_INCLUDE.pattern.removesuffix(chr(92) + 's*')}", re.MULTILINE
 )
 
 
@@ -250,7 +248,8 @@ def _without_markers(output: str) -> tuple[str, list[_Line], tuple[str, ...]]:
 _DIAGNOSTIC = re.compile(r"(.+?):(\d+):(\d+): (?:fatal )?error: (.*)")
 
 
-def _directive_error(diagnostics: str, source: str, file: str) -> MslError:
+def directive_error(diagnostics: str, source: str, file: str) -> MslError:
+    """The preprocessor's first error at the user's line."""
     for line in diagnostics.splitlines():
         match = _DIAGNOSTIC.fullmatch(line)
         if match:

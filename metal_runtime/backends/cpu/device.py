@@ -5,36 +5,18 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from metal_runtime import settings
 from metal_runtime.backends.cpu.entry import SIMD_WIDTH
 from metal_runtime.backends.cpu.memory import CpuAllocator
 from metal_runtime.backends.cpu.native_runtime import native_runtime
-from metal_runtime.backends.cpu.outcomes import Outcome
-from metal_runtime.backends.cpu.pipeline import MAX_THREADS_PER_THREADGROUP, CpuPipeline, CpuProgram
-from metal_runtime.device.launch_config import LaunchConfig
-from metal_runtime.device.protocol import Binding, Device, DeviceTraits, Pipeline
+from metal_runtime.backends.cpu.pipeline import MAX_THREADS_PER_THREADGROUP, CpuProgram
+from metal_runtime.backends.cpu.stream import CpuEvent, CpuStream, own_event
+from metal_runtime.device.protocol import Device, DeviceTraits, Event
 from metal_runtime.errors import DeviceError
 from metal_runtime.msl import clang
 from metal_runtime.program import MslProgram
-
-
-class CpuStream:
-    """Launches that end before ``launch`` returns: the caller's thread works with the pool's."""
-
-    def __init__(self) -> None:
-        self._launch = native_runtime().launch
-
-    def launch(self, pipeline: Pipeline, config: LaunchConfig, bindings: Sequence[Binding]) -> None:
-        if type(pipeline) is not CpuPipeline:
-            raise DeviceError(f"{pipeline!r} was not compiled for the CPU device")
-        outcome = self._launch(pipeline.handle(config), pipeline.request(config, bindings))
-        if outcome:
-            raise pipeline.exception(Outcome(outcome), config)
-
-    def synchronize(self) -> None:
-        """Nothing to wait for."""
 
 
 class CpuDevice:
@@ -58,6 +40,29 @@ class CpuDevice:
             memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             compute_units=settings.worker_threads(),
             toolchain=clang.toolchain(),
+        )
+
+    def new_stream(self) -> CpuStream:
+        return CpuStream()
+
+    def new_event(self) -> CpuEvent:
+        return CpuEvent()
+
+    def seconds_between(self, first: Event, second: Event) -> float:
+        times = [own_event(event).recorded_at for event in (first, second)]
+        if times[0] is None or times[1] is None:
+            raise DeviceError(
+                "an event that was not recorded has no time", hint="call stream.record(event)"
+            )
+        return times[1] - times[0]
+
+    def synchronize(self) -> None:
+        """Nothing to wait for."""
+
+    def capture(self, path: str) -> AbstractContextManager[None]:
+        raise DeviceError(
+            f"the cpu device writes no capture to {path!r}",
+            hint="captures are made on a Mac, by the metal device",
         )
 
     def load(self, program: MslProgram) -> CpuProgram:

@@ -24,8 +24,9 @@ from metal_runtime.backends.cpu.outcomes import Outcome, divergence, exception_o
 from metal_runtime.backends.cpu.threadgroup_memory import ThreadgroupMemory
 from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding
-from metal_runtime.errors import InternalError, LaunchError, MslError
-from metal_runtime.msl.library import KernelModel, Library, read_library
+from metal_runtime.errors import LaunchError
+from metal_runtime.msl.kernel_check import check_kernel
+from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.msl_to_cpp import TranslationUnit, translate
 from metal_runtime.msl.strategy import LOOPS, REGIONS
 from metal_runtime.program import MslProgram, Signature
@@ -169,11 +170,7 @@ class CpuProgram:
         found = self._pipelines.get(name)
         if found is None:
             kernel = self._library.kernel(name)
-            for signature in self._program.entry_points:
-                if signature.name == name:
-                    _check_agreement(signature, kernel.signature)
-            if kernel.missing_constants:
-                raise _missing_constants(kernel)
+            check_kernel(kernel, self._program)
             unit = translate(self._library, name, self._program.options.strategy or strategy_wish())
             native_runtime().install_fault_handlers()
             # Two threads may both compile it: the same object comes out, and one of them stays.
@@ -192,22 +189,3 @@ def _with_sizes(signature: Signature, library: ctypes.CDLL) -> Signature:
         for argument, size in zip(arguments, sizes, strict=True)
     ]
     return replace(signature, arguments=tuple(sized))
-
-
-def _missing_constants(kernel: KernelModel) -> MslError:
-    names = ", ".join(f"`{c.name}` ({c.index})" for c in kernel.missing_constants)
-    first = kernel.missing_constants[0]
-    return MslError(
-        f"kernel `{kernel.signature.name}` needs values for its function constants: {names}",
-        kernel.signature.span,
-        hint=f"give them when it is compiled: constants={{{first.name!r}: ...}}",
-    )
-
-
-def _check_agreement(declared: Signature, read: Signature) -> None:
-    """A signature that does not fit its text would bind memory wrongly."""
-    shapes = [[(a.index, a.kind) for a in signature.arguments] for signature in (declared, read)]
-    if shapes[0] != shapes[1]:
-        raise InternalError(
-            f"the signature of `{declared.name}` does not fit its text: {declared} / {read}"
-        )
