@@ -272,3 +272,10 @@ def _float_literal(number: float) -> str:
     if number in (float("inf"), float("-inf")):
         return "INFINITY" if number > 0 else "-INFINITY"
     return f"{np.float32(number)!r}".removeprefix("np.float32(").removesuffix(")") + "f"
+
+
+def constant_bytes(type_: ValueType, value: Value) -> bytes:
+    """The bytes of a value; a vector of three takes the room of four."""
+    scalar = type_.element if isinstance(type_, Vector) else type_
+    data = np.asarray(value, scalar.numpy_dtype).tobytes()
+    return data.ljust(type_.itemsize, b"\0")

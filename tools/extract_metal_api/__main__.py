@@ -51,7 +51,9 @@ def main() -> None:
         table = extract(wheel or download(Path(folder)))
     TABLE.write_text(as_text(table))
     methods = sum(len(p["m"]) for p in table["protocols"].values())
-    print(f"{TABLE}: {len(table['protocols'])} protocols, {methods} methods, {len(table['enums'])} enum values")
+    print(
+        f"{TABLE}: {len(table['protocols'])} protocols, {methods} methods, {len(table['enums'])} enum values"
+    )
 
 
 def download(folder: Path) -> Path:
@@ -82,8 +84,12 @@ def extract(wheel: Path) -> dict[str, Any]:
         "functions": dict(sorted(metadata.functions.items())),
     }
     if evidence.contradicted:
-        raise SystemExit("the wheel and the supplement differ:\n" + "\n".join(evidence.contradicted))
-    print(f"supplement: {evidence.confirmed} selectors confirmed by the wheel, {evidence.unconfirmed} not told there")
+        raise SystemExit(
+            "the wheel and the supplement differ:\n" + "\n".join(evidence.contradicted)
+        )
+    print(
+        f"supplement: {evidence.confirmed} selectors confirmed by the wheel, {evidence.unconfirmed} not told there"
+    )
     return table
 
 

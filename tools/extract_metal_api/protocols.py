@@ -56,9 +56,7 @@ def _parents(image: MachO, address: int) -> tuple[str, ...]:
     if not address:
         return ()
     (count,) = image.words_at(address, 1)
-    return tuple(
-        image.text_at(image.words_at(p, 2)[1]) for p in image.words_at(address + 8, count)
-    )
+    return tuple(image.text_at(image.words_at(p, 2)[1]) for p in image.words_at(address + 8, count))
 
 
 def _methods(image: MachO, address: int, of_class: bool) -> dict[str, Method]:

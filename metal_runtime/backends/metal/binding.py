@@ -45,7 +45,7 @@ class PyObjCFramework:
         build = _BUILD.search(process.operatingSystemVersionString())
         self.os_build: str = build[1] if build else "unknown"
         self.encoder_info_key: str = metal.MTLCommandBufferEncoderInfoErrorKey
-        self.autorelease_pool: Callable[[], AbstractContextManager[Any]] = objc.autorelease_pool
+        self.autorelease_pool: Callable[[], AbstractContextManager[object]] = objc.autorelease_pool
 
     def system_default_device(self) -> MTLDevice | None:
         device: MTLDevice | None = self._metal.MTLCreateSystemDefaultDevice()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
 
 from metal_runtime.backends.metal.constants import (
     MTLDataTypeBFloat,
@@ -33,6 +30,7 @@ from metal_runtime.backends.metal.protocols import (
     MTLFunctionConstantValues,
 )
 from metal_runtime.dtype import DType
+from metal_runtime.msl.function_constants import Value, constant_bytes
 from metal_runtime.msl_types import ValueType, Vector
 from metal_runtime.program import CompileOptions, FunctionConstant, MathMode
 
@@ -79,7 +77,7 @@ def compile_options(options: CompileOptions, framework: Framework) -> MTLCompile
 
 def constant_values(
     constants: Iterable[FunctionConstant],
-    values: Iterable[tuple[str | int, Any]],
+    values: Iterable[tuple[str | int, Value]],
     framework: Framework,
 ) -> MTLFunctionConstantValues:
     """The values of a kernel's function constants, each as the bytes of its type."""
@@ -91,13 +89,6 @@ def constant_values(
             data, type_ = constant_bytes(constant.type, given[key]), data_type(constant.type)
             made.setConstantValue_type_atIndex_(data, type_, constant.index)
     return made
-
-
-def constant_bytes(type_: ValueType, value: Any) -> bytes:
-    """The bytes of a value; a vector of three takes the room of four."""
-    scalar = type_.element if isinstance(type_, Vector) else type_
-    data = np.asarray(value, scalar.numpy_dtype).tobytes()
-    return data.ljust(type_.itemsize, b"\0")
 
 
 def data_type(type_: ValueType) -> int:

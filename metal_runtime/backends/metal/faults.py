@@ -85,7 +85,7 @@ def _suspects(
 ) -> list[Launch]:
     """The launch that failed where Metal tells (debug mode), else all of them."""
     info = None if error is None else error.userInfo()
-    encoders = [] if info is None else info.get(framework.encoder_info_key) or []
+    encoders = () if info is None else info.get(framework.encoder_info_key) or ()
     faulted = {
         encoder.label()
         for encoder in encoders
