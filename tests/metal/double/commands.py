@@ -123,10 +123,10 @@ class CommandBuffer(ObjCObject, objc_name="MTLCommandBuffer"):
         return self._new_encoder(BlitEncoder, EncoderRecord("blit"))
 
     def encodeWaitForEvent_value_(self, event: Event, value: int) -> None:
-        self._encode_event(event, Wait(event, value), "a wait for an event")
+        self._encode_event(event, Wait(event._cell, value), "a wait for an event")
 
     def encodeSignalEvent_value_(self, event: Event, value: int) -> None:
-        self._encode_event(event, Signal(event, value), "an event's signal")
+        self._encode_event(event, Signal(event._cell, value), "an event's signal")
 
     def addCompletedHandler_(self, handler: Callable) -> None:
         self._must_not_be_committed("a handler is added")

@@ -62,6 +62,7 @@ class Encoder(ObjCObject):
         self._must_be_open()
         self._open = False
         self._command_buffer._encoder = None
+        self._let_go()
 
     def updateFence_(self, fence: Fence) -> None:
         self._uses(fence)
@@ -71,6 +72,9 @@ class Encoder(ObjCObject):
         self._uses(fence)
         if fence._updated_by is not None and fence._updated_by is not self._record:
             self._record.waited_fences.append(fence._updated_by)
+
+    def _let_go(self) -> None:
+        """Forgets what was bound: an encoder keeps nothing alive."""
 
     def _must_be_open(self) -> None:
         self._world.check(self._open, f"{self.objc_name} gets a message after endEncoding")
@@ -137,6 +141,10 @@ class ComputeEncoder(Encoder, objc_name="MTLComputeCommandEncoder"):
         )
         check(length <= limit, f"threadgroup memory of {length} bytes: the device has {limit}")
         self._memory[index] = length
+
+    def _let_go(self) -> None:
+        self._bound.clear()
+        self._state = None
 
     def _slot(self, index: int) -> None:
         self._world.check(index < SLOTS, f"index {index}: an argument table has {SLOTS} slots")

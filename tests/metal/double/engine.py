@@ -9,7 +9,7 @@ from metal_runtime.errors import DeviceMemoryError, IrisError, KernelFault
 from tests.metal.double.faults import CommandBufferFault
 from tests.metal.double.foundation import NSError
 from tests.metal.double.objects import ObjCObject
-from tests.metal.double.records import Dispatch, EncoderRecord, Signal, Wait
+from tests.metal.double.records import Dispatch, EncoderRecord, EventCell, Signal, Wait
 from tests.metal.double.world import World
 
 SCHEDULED, COMPLETED, ERROR = 3, 4, 5
@@ -59,24 +59,26 @@ def run_until(buffer: Any) -> bool:
     return _run_queue(buffer._queue, until=buffer, visited=frozenset())
 
 
-def reach(world: World, event: Any, value: int, visited: frozenset[Any] = frozenset()) -> bool:
+def reach(
+    world: World, event: EventCell, value: int, visited: frozenset[Any] = frozenset()
+) -> bool:
     """Runs the queues that signal an event until it has a value; False when none can."""
     for queue in list(world.singletons.get("busy", ())):
-        if event._value >= value:
+        if event.value >= value:
             break
         signals = (i for b in queue._pending for i in b._items[b._at :] if isinstance(i, Signal))
         if queue not in visited and any(s.event is event for s in signals):
             _run_queue(queue, until=None, visited=visited, event=event, value=value)
-    return bool(event._value >= value)
+    return event.value >= value
 
 
 def _run_queue(
-    queue: Any, until: Any, visited: frozenset[Any], event: Any = None, value: int = 0
+    queue: Any, until: Any, visited: frozenset[Any], event: EventCell | None = None, value: int = 0
 ) -> bool:
     visited = visited | {queue}
     while queue._pending:
         if (until is not None and until._status >= COMPLETED) or (
-            event is not None and event._value >= value
+            event is not None and event.value >= value
         ):
             return True
         if not _run(queue._pending[0], visited):
@@ -96,14 +98,14 @@ def _run(buffer: Any, visited: frozenset[Any]) -> bool:
     while buffer._at < len(buffer._items):
         item = buffer._items[buffer._at]
         if isinstance(item, Wait):
-            if item.event._value < item.value and not reach(
+            if item.event.value < item.value and not reach(
                 buffer._world, item.event, item.value, visited
             ):
                 return False
         elif isinstance(item, Signal):
             if buffer._fault is not None and _at_fault(buffer, buffer._fault) is None:
                 break  # no encoder is to blame; after an error nothing is signalled
-            item.event._value = max(item.event._value, item.value)
+            item.event.value = max(item.event.value, item.value)
         else:
             error = _run_encoder(buffer, item)
             if error is not None:

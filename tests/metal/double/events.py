@@ -6,6 +6,7 @@ import time
 
 from tests.metal.double.engine import reach
 from tests.metal.double.objects import ObjCObject
+from tests.metal.double.records import EventCell
 
 
 class Event(ObjCObject, objc_name="MTLEvent"):
@@ -13,7 +14,7 @@ class Event(ObjCObject, objc_name="MTLEvent"):
 
     def __init__(self, device: ObjCObject) -> None:
         super().__init__(device._world)
-        self._device, self._value, self._polls = device, 0, 0
+        self._device, self._cell, self._polls = device, EventCell(), 0
         self._label: str | None = None
 
     def device(self) -> ObjCObject:
@@ -32,19 +33,20 @@ class SharedEvent(Event, objc_name="MTLSharedEvent"):
     def signaledValue(self) -> int:
         self._polls += 1
         if self._polls >= self._world.profile.status_polls:
-            reach(self._world, self, self._value + 1)
+            reach(self._world, self._cell, self._cell.value + 1)
             self._polls = 0
-        return self._value
+        return self._cell.value
 
     def setSignaledValue_(self, value: int) -> None:
         self._world.check(
-            value >= self._value, f"an event's value goes back from {self._value} to {value}"
+            value >= self._cell.value,
+            f"an event's value goes back from {self._cell.value} to {value}",
         )
-        self._value = value
+        self._cell.value = value
 
     def waitUntilSignaledValue_timeoutMS_(self, value: int, milliseconds: int) -> bool:
         end = time.monotonic() + milliseconds / 1000
-        while not reach(self._world, self, value):
+        while not reach(self._world, self._cell, value):
             left = end - time.monotonic()
             if left <= 0:
                 return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.metal.double.records import Access, EncoderRecord, Item, Signal, Wait
+from tests.metal.double.records import Access, EncoderRecord, EventCell, Item, Signal, Wait
 from tests.metal.double.world import World
 
 _COMPLETED = 4
@@ -49,7 +49,7 @@ class UntrackedMemory:
     def commit(self, queue: object, items: Sequence[Item]) -> None:
         """Compares a command buffer with what is in flight, and notes it."""
         self._running = [(of, record) for of, record in self._running if not _has_ended(record)]
-        waits: list[tuple[object, int]] = [w for of, r in self._running if of is queue for w in r.waits]  # fmt: skip
+        waits: list[tuple[EventCell, int]] = [w for of, r in self._running if of is queue for w in r.waits]  # fmt: skip
         for item in items:
             if isinstance(item, Wait):
                 waits.append((item.event, item.value))
@@ -58,7 +58,7 @@ class UntrackedMemory:
                     if of is queue:
                         record.signals.append((item.event, item.value))
             elif item.untracked():
-                item.waits = list(waits)  # type: ignore[arg-type]
+                item.waits = list(waits)
                 self._compare(item)
                 self._running.append((queue, item))
 

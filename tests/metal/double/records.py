@@ -10,7 +10,6 @@ from metal_runtime.backends.cpu.pipeline import CpuPipeline
 from metal_runtime.backends.cpu.stream import CpuStream
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.protocol import UNBOUND, Binding
-from tests.metal.double.objects import ObjCObject
 from tests.metal.double.storage import Memory
 
 
@@ -105,6 +104,13 @@ class Fill:
         to.memory.view()[to.start : to.stop] = self.value
 
 
+@dataclass(slots=True, eq=False)
+class EventCell:
+    """An event's value: all of it that a command buffer holds which retains nothing."""
+
+    value: int = 0
+
+
 Command = Dispatch | Copy | Fill
 
 
@@ -119,10 +125,10 @@ class EncoderRecord:
     waited_fences: list[EncoderRecord] = field(default_factory=list)
     """The encoders that updated the fences it waits for."""
 
-    waits: list[tuple[ObjCObject, int]] = field(default_factory=list)
+    waits: list[tuple[EventCell, int]] = field(default_factory=list)
     """Events that its queue waits for before it."""
 
-    signals: list[tuple[ObjCObject, int]] = field(default_factory=list)
+    signals: list[tuple[EventCell, int]] = field(default_factory=list)
     """Events that its queue signals after it."""
 
     state: int = 0
@@ -135,13 +141,13 @@ class EncoderRecord:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    event: Any
+    event: EventCell
     value: int
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    event: Any
+    event: EventCell
     value: int
 
 
