@@ -1,8 +1,9 @@
-"""The devices that every conformance test runs on: each backend of this installation that opens here."""
+"""The devices that every conformance test runs on: each backend that can run here, and Metal over the double elsewhere than on a Mac."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from metal_runtime.device.pool import Block, Pool
 from metal_runtime.device.protocol import Device, Pipeline
 from metal_runtime.device.registry import backend_names, open_device
 from metal_runtime.msl.signature import read_program
+from tests.metal.double import installed
 
 HEADER = "#include <metal_stdlib>\nusing namespace metal;\n"
 
@@ -51,15 +53,30 @@ class Bench:
         self.device.stream.synchronize()
 
 
-@pytest.fixture(scope="module", params=backend_names())
+DOUBLE = "metal-double"
+"""The Metal driver over the double of Metal: the driver's code, with kernels that run on the CPU device."""
+
+
+@contextmanager
+def place(device: str) -> Iterator[str]:
+    """Where a device of the suite is: the name of its backend, with the double in place where it needs it."""
+    if device == DOUBLE:
+        with installed():
+            yield "metal"
+    else:
+        yield device
+
+
+@pytest.fixture(scope="module", params=(*backend_names(), DOUBLE))
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     # A device that does not open fails the suite; a skip would report green.
-    device = open_device(request.param)
-    pool = Pool(device.allocator, synchronize=device.stream.synchronize)
-    yield Bench(request.param, device, pool)
-    pool.close()
-    device.close()
-    device.close()
+    with place(request.param) as name:
+        device = open_device(name)
+        pool = Pool(device.allocator, synchronize=device.synchronize)
+        yield Bench(name, device, pool)
+        pool.close()
+        device.close()
+        device.close()
 
 
 @pytest.fixture

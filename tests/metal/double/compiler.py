@@ -12,7 +12,7 @@ from metal_runtime.msl import clang
 from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.limits import Family
 from metal_runtime.msl.rules.check import Syntax, check_text, syntax_check
-from metal_runtime.msl.rules.finding import Severity
+from metal_runtime.msl.spaces.finding import Severity
 from metal_runtime.program import CompileOptions, MslProgram
 from metal_runtime.source import SourceSpan
 
