@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from metal_runtime.backends.cpu.device import CpuDevice, CpuPipeline, open_device
+from metal_runtime.backends.cpu.device import CpuDevice, open_device
+from metal_runtime.backends.cpu.pipeline import CpuPipeline
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.msl.signature import read_program
 
