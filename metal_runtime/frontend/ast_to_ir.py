@@ -26,10 +26,10 @@ from metal_runtime.frontend.repeatable import is_matrix
 from metal_runtime.frontend.scope import Kind, Symbol
 from metal_runtime.frontend.together import statement_of
 from metal_runtime.frontend.unpacking import Binding, bindings, is_changed_by
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.nodes import (
     Assign,
     Atomic,
-    AtomicOperation,
     Block,
     Break,
     Call,

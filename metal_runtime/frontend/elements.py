@@ -10,7 +10,8 @@ from metal_runtime.errors import KernelTypeError, Note
 from metal_runtime.frontend import vectors
 from metal_runtime.frontend.operands import Buffer, IntLiteral, Numeric, Row, Value
 from metal_runtime.frontend.read_source import FunctionSource
-from metal_runtime.ir.nodes import Atomic, AtomicOperation, Constant, Expr, Load, Subscripts
+from metal_runtime.ir.atomics import AtomicOperation
+from metal_runtime.ir.nodes import Atomic, Constant, Expr, Load, Subscripts
 from metal_runtime.source import SourceSpan
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
     Assign,
     Atomic,
-    AtomicOperation,
     Barrier,
     Call,
     Collective,
     Component,
     Constant,
     Declare,
+    Fence,
     For,
     Function,
     Kernel,
@@ -60,9 +61,9 @@ class Effects:
         return frozenset(found)
 
     def waits(self, *nodes: Node) -> bool:
-        """Whether there is a barrier, here or in a called function."""
+        """Whether there is a barrier or a fence, here or in a called function."""
         return any(
-            isinstance(n, Barrier) or (isinstance(n, Call) and n.function in self._waiting)
+            isinstance(n, Barrier | Fence) or (isinstance(n, Call) and n.function in self._waiting)
             for n in walk(*nodes)
         )
 
@@ -70,7 +71,14 @@ class Effects:
         """Whether threads act together or on each other: then it counts which threads come here, and when."""
         return any(
             isinstance(
-                n, Barrier | Collective | Atomic | MatrixFill | MatrixLoad | MultiplyAccumulate
+                n,
+                Barrier
+                | Fence
+                | Collective
+                | Atomic
+                | MatrixFill
+                | MatrixLoad
+                | MultiplyAccumulate,
             )
             or (isinstance(n, Call) and n.function in self._meeting)
             for n in walk(*nodes)

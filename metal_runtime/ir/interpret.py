@@ -39,6 +39,7 @@ from metal_runtime.ir.nodes import (
     Declare,
     Evaluate,
     Expr,
+    Fence,
     For,
     If,
     Kernel,
@@ -166,6 +167,8 @@ class _Machine(Machine):
                 self.evaluate(call, mask, frame)
             case Barrier():
                 self.barrier(node, mask)
+            case Fence():
+                pass  # all lanes see each store at once
             case MatrixStore(value, place):
                 matrix = self.evaluate(value, mask, frame)
                 rows = self.matrix_rows(place, node.stride, node.transpose, mask, frame)

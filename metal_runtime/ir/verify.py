@@ -12,7 +12,6 @@ from metal_runtime.ir.nodes import (
     Assign,
     Atomic,
     Barrier,
-    BarrierScope,
     Block,
     Break,
     Call,
@@ -21,6 +20,7 @@ from metal_runtime.ir.nodes import (
     Continue,
     Declare,
     Evaluate,
+    Fence,
     For,
     Function,
     If,
@@ -235,11 +235,10 @@ def effect_is_a_call(node: Evaluate, scope: Scope) -> None:
         fail("no call", node, scope)
 
 
-def barrier_is_known(node: Barrier, scope: Scope) -> None:
-    """A barrier has a scope, and names each kind of memory once."""
-    known = isinstance(node.scope, BarrierScope) and node.memory
-    if not known or any(not isinstance(f, MemoryFlag) for f in node.memory):
-        fail("no barrier of Metal", node, scope)
+def memory_is_named(node: Barrier | Fence, scope: Scope) -> None:
+    """A barrier and a fence name each kind of memory once."""
+    if not node.memory or any(not isinstance(f, MemoryFlag) for f in node.memory):
+        fail("names no memory", node, scope)
     if len(set(node.memory)) < len(node.memory):
         fail("names a kind of memory twice", node, scope)
 
@@ -264,6 +263,7 @@ _STATEMENT_RULES: dict[type[Stmt], Callable[[Any, Scope], None]] = {
     Continue: stands_in_loop,
     Return: return_has_result_type,
     Evaluate: effect_is_a_call,
-    Barrier: barrier_is_known,
+    Barrier: memory_is_named,
+    Fence: memory_is_named,
     MatrixStore: matrix_is_stored,
 }

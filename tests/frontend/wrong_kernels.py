@@ -992,3 +992,40 @@ def pair_as_number(x: "device float*"):
 
 def saturated_floats(x: "device float*"):
     x[0] = metal.addsat(x[1], x[2])
+
+
+def compared_without_desired(x: "device uint*"):
+    found, swapped = metal.atomic_compare_exchange(x[0], 1)
+
+
+def compared_as_number(x: "device uint*"):
+    x[1] = metal.atomic_compare_exchange(x, 0, 1, 2)
+
+
+def compared_of_short(x: "device short*"):
+    found, swapped = metal.atomic_compare_exchange(x, 0, 1, 2)
+
+
+def atomic_max_of_uint(x: "device uint*"):
+    metal.atomic_max(x[0], 3)
+
+
+def atomic_add_of_ulong(x: "device ulong*"):
+    metal.atomic_fetch_add(x[0], 3)
+
+
+def atomic_max_in_threadgroup(x: "device ulong*"):
+    tile = metal.threadgroup_array(metal.ulong, 4)
+    metal.atomic_max(tile[0], x[0])
+
+
+def atomic_max_as_value(x: "device ulong*"):
+    x[1] = metal.atomic_max(x[0], 3)
+
+
+def fence_as_value(x: "device uint*"):
+    x[0] = metal.atomic_thread_fence()
+
+
+def fence_of_number(x: "device uint*"):
+    metal.atomic_thread_fence(1)
