@@ -131,8 +131,8 @@ def _parameter_type(
     if isinstance(type_, ValueType):
         return type_
     if isinstance(type_, Pointer):
-        if not is_kernel or type_.space in (AddressSpace.DEVICE, AddressSpace.CONSTANT):
-            return type_
+        if not is_kernel or type_.space is not AddressSpace.THREAD:
+            return _shared(type_, place, source, name) if is_kernel else type_
         element = type_.element_text
         raise source.error(
             f"parameter `{name}` of a kernel cannot point to {type_.space.value} memory",
@@ -140,6 +140,17 @@ def _parameter_type(
             f"declare the memory in the kernel: `{name} = metal.{type_.space.value}_array(metal.{element}, 256)`",
         )
     raise source.error(f"parameter `{name}` cannot be `{type_}`", place)
+
+
+def _shared(type_: Pointer, place: ast.AST, source: FunctionSource, name: str) -> Pointer:
+    """A kernel's pointer; threadgroup memory, whose length the launch gives, is there to be written."""
+    if type_.space is AddressSpace.THREADGROUP and type_.const:
+        raise source.error(
+            f"parameter `{name}` is threadgroup memory, which holds nothing before the kernel writes to it",
+            place,
+            f'write "threadgroup {type_.element_text}*"',
+        )
+    return type_
 
 
 def parameter_types(

@@ -48,6 +48,7 @@ from metal_runtime.ir.nodes import (
     MatrixLoad,
     MatrixStore,
     MultiplyAccumulate,
+    Param,
     Place,
     Read,
     Return,
@@ -55,7 +56,9 @@ from metal_runtime.ir.nodes import (
     Stmt,
     Swizzle,
     While,
+    sized_params,
 )
+from metal_runtime.ir.nodes import Array as ArrayNode
 from metal_runtime.ir.threadgroups import (
     Memory,
     Threadgroups,
@@ -87,7 +90,7 @@ def interpret(
     Args:
         arguments: by parameter name: a C-contiguous array of the element's dtype for a pointer (a
             vector element takes a last axis, or its components in a row; 4 for a vector of 3), a
-            scalar or a sequence of components for a value.
+            scalar or a sequence of components for a value, a number of bytes for threadgroup memory.
         threadgroup: threads per threadgroup; all of a row of the grid, up to 256, by default.
 
     Raises:
@@ -101,7 +104,9 @@ def interpret(
         if param.name not in arguments:
             raise LaunchError("is missing", kernel=kernel.name, parameter=param.name)
         given = arguments[param.name]
-        if isinstance(param.type, Pointer):
+        if param in sized_params(kernel):
+            frame.pointers[param.name] = groups.allocate(_sized(param, given))
+        elif isinstance(param.type, Pointer):
             elements = _storage(kernel, param.name, param.type, given)
             frame.pointers[param.name] = Memory(elements, len(elements), 0)
         else:
@@ -110,6 +115,12 @@ def interpret(
             frame.variables[param.name] = np.broadcast_to(value, (machine.count, *width))
     with np.errstate(all="ignore"):
         machine.execute(kernel.body, np.ones(machine.count, bool), frame)
+
+
+def _sized(param: Param, nbytes: int) -> ArrayNode:
+    """Threadgroup memory as an array of what goes into so many bytes."""
+    assert isinstance(param.type, Pointer)
+    return ArrayNode(param.name, param.type, (nbytes // param.type.element.itemsize,))
 
 
 def _storage(kernel: Kernel, name: str, pointer: Pointer, given: Any) -> Array:

@@ -32,6 +32,7 @@ from metal_runtime.ir.nodes import (
     Select,
     Stmt,
     While,
+    bound_params,
 )
 from metal_runtime.ir.walk import children, root_of, walk
 from metal_runtime.msl_types import Pointer
@@ -41,7 +42,7 @@ from metal_runtime.runtime.integer_python import IntegerPython, guard_limits
 
 def access_bounds(kernel: Kernel) -> AccessText | None:
     """What can be known of a kernel's accesses; None when no access is certain."""
-    pointers = tuple(p.name for p in kernel.params if isinstance(p.type, Pointer))
+    pointers = tuple(p.name for p in bound_params(kernel) if isinstance(p.type, Pointer))
     scalars = tuple(
         p.name for p in kernel.params if isinstance(p.type, DType) and not p.type.is_float
     )

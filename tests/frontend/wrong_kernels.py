@@ -269,7 +269,7 @@ def parameter_reference(x: "device float&"):
     x = 1.0
 
 
-def parameter_threadgroup(x: "threadgroup float*"):
+def parameter_threadgroup(x: "threadgroup const float*"):
     x[0] = 1.0
 
 
@@ -1029,3 +1029,11 @@ def fence_as_value(x: "device uint*"):
 
 def fence_of_number(x: "device uint*"):
     metal.atomic_thread_fence(1)
+
+
+def parameter_thread(x: "thread float*"):
+    x[0] = 1.0
+
+
+def threadgroup_parameter_to_device(tile: "threadgroup float*", x: "device float*"):
+    writes_device(tile, x[0])
