@@ -11,7 +11,8 @@ import numpy as np
 
 from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.emit.ir_to_msl import ir_to_msl
-from metal_runtime.ir.nodes import Kernel, bound_params, sized_params
+from metal_runtime.ir.effects import bound_params, sized_params
+from metal_runtime.ir.nodes import Kernel
 from metal_runtime.msl_types import Pointer, Vector, element_of
 from metal_runtime.program import CompileOptions, MslProgram
 

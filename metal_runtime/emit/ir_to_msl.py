@@ -10,8 +10,8 @@ from metal_runtime.emit.layout import INDENT, Line, indent, wrap
 from metal_runtime.emit.names import LocalNames, called_names, function_names
 from metal_runtime.emit.statements import StatementWriter
 from metal_runtime.emit.thread_indices import find_thread_indices, parameter_names
-from metal_runtime.ir.effects import Effects
-from metal_runtime.ir.nodes import Array, Function, Kernel, Param, bound_params, sized_params
+from metal_runtime.ir.effects import Effects, bound_params, sized_params
+from metal_runtime.ir.nodes import Array, Function, Kernel, Param
 from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, type_name
 from metal_runtime.program import (
     Argument,

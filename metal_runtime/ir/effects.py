@@ -24,9 +24,10 @@ from metal_runtime.ir.nodes import (
     MatrixStore,
     MultiplyAccumulate,
     Node,
+    Param,
 )
 from metal_runtime.ir.walk import root_of, walk
-from metal_runtime.msl_types import element_of
+from metal_runtime.msl_types import AddressSpace, Pointer, element_of
 
 
 class Effects:
@@ -138,3 +139,17 @@ def assigned_names(*nodes: Node) -> frozenset[str]:
 def owner_functions(kernel: Kernel) -> tuple[Kernel | Function, ...]:
     """Everything with a body: the functions, each before its callers, and the kernel last."""
     return (*kernel.functions, kernel)
+
+
+def sized_params(kernel: Kernel) -> tuple[Param, ...]:
+    """The parameters that are threadgroup memory, whose length a launch gives."""
+    return tuple(p for p in kernel.params if _is_sized(p))
+
+
+def bound_params(kernel: Kernel) -> tuple[Param, ...]:
+    """The parameters that a launch passes values or buffers for."""
+    return tuple(p for p in kernel.params if not _is_sized(p))
+
+
+def _is_sized(param: Param) -> bool:
+    return isinstance(param.type, Pointer) and param.type.space is AddressSpace.THREADGROUP

@@ -18,6 +18,7 @@ import numpy as np
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
 from metal_runtime.errors import LaunchError
+from metal_runtime.ir.effects import sized_params
 from metal_runtime.ir.interpret_memory import Array, Frame, Machine, Mask, first_value, trailing
 from metal_runtime.ir.nodes import (
     Address,
@@ -56,7 +57,6 @@ from metal_runtime.ir.nodes import (
     Stmt,
     Swizzle,
     While,
-    sized_params,
 )
 from metal_runtime.ir.nodes import Array as ArrayNode
 from metal_runtime.ir.threadgroups import (

@@ -52,7 +52,6 @@ from metal_runtime.ir.collectives import CollectiveOperation
 from metal_runtime.ir.operators import Operator
 from metal_runtime.msl_types import (
     VOID,
-    AddressSpace,
     Matrix,
     Pointer,
     Type,
@@ -389,17 +388,3 @@ class Kernel(Node):
     arrays: tuple[Array, ...] = ()
 
     result: Void = VOID
-
-
-def sized_params(kernel: Kernel) -> tuple[Param, ...]:
-    """The parameters that are threadgroup memory, whose length a launch gives."""
-    return tuple(p for p in kernel.params if _is_sized(p))
-
-
-def bound_params(kernel: Kernel) -> tuple[Param, ...]:
-    """The parameters that a launch passes values or buffers for."""
-    return tuple(p for p in kernel.params if not _is_sized(p))
-
-
-def _is_sized(param: Param) -> bool:
-    return isinstance(param.type, Pointer) and param.type.space is AddressSpace.THREADGROUP

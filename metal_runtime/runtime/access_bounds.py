@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metal_runtime.dtype import DType
-from metal_runtime.ir.effects import assigned_names
+from metal_runtime.ir.effects import assigned_names, bound_params
 from metal_runtime.ir.nodes import (
     Apply,
     Assign,
@@ -32,7 +32,6 @@ from metal_runtime.ir.nodes import (
     Select,
     Stmt,
     While,
-    bound_params,
 )
 from metal_runtime.ir.walk import children, root_of, walk
 from metal_runtime.msl_types import Pointer
