@@ -12,7 +12,7 @@ from metal_runtime.emit.statements import StatementWriter
 from metal_runtime.emit.thread_indices import find_thread_indices, parameter_names
 from metal_runtime.ir.effects import Effects, bound_params, sized_params
 from metal_runtime.ir.nodes import Array, Function, Kernel, Param
-from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, type_name
+from metal_runtime.msl_types import AddressSpace, Matrix, Pointer, ValueType, type_name
 from metal_runtime.program import (
     Argument,
     ArgumentKind,
@@ -133,7 +133,7 @@ def _places(kernel: Kernel) -> dict[str, str]:
     return places | {p.name: f"threadgroup({i})" for i, p in enumerate(sized_params(kernel))}
 
 
-def _element_size(type_: Pointer | ValueType) -> int:
+def _element_size(type_: Pointer | ValueType | Matrix) -> int:
     return type_.element.itemsize if isinstance(type_, Pointer) else type_.itemsize
 
 
@@ -177,6 +177,7 @@ def _argument(param: Param, index: int, stored: bool) -> Argument:
             written=stored,
             space=type_.space,
         )
+    assert not isinstance(type_, Matrix)  # verified: of functions only
     return Argument(
         name=param.name,
         index=index,

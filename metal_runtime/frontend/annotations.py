@@ -127,8 +127,8 @@ def value_type(type_: Type, place: ast.AST, source: FunctionSource, what: str) -
 
 def _parameter_type(
     type_: Type, place: ast.AST, source: FunctionSource, name: str, is_kernel: bool
-) -> Pointer | ValueType:
-    if isinstance(type_, ValueType):
+) -> Pointer | ValueType | Matrix:
+    if isinstance(type_, ValueType) or (isinstance(type_, Matrix) and not is_kernel):
         return type_
     if isinstance(type_, Pointer):
         if not is_kernel or type_.space is not AddressSpace.THREAD:
@@ -139,7 +139,10 @@ def _parameter_type(
             place,
             f"declare the memory in the kernel: `{name} = metal.{type_.space.value}_array(metal.{element}, 256)`",
         )
-    raise source.error(f"parameter `{name}` cannot be `{type_}`", place)
+    hint = None
+    if isinstance(type_, Matrix):
+        hint = f"pass a buffer and load it: `metal.simdgroup_load({name}[0])`"
+    raise source.error(f"parameter `{name}` cannot be `{type_}`", place, hint)
 
 
 def _shared(type_: Pointer, place: ast.AST, source: FunctionSource, name: str) -> Pointer:
@@ -155,13 +158,13 @@ def _shared(type_: Pointer, place: ast.AST, source: FunctionSource, name: str) -
 
 def parameter_types(
     source: FunctionSource, param_types: Mapping[str, Any] | None = None, *, is_kernel: bool
-) -> dict[str, Pointer | ValueType | None]:
+) -> dict[str, Pointer | ValueType | Matrix | None]:
     """The declared type of each parameter, in order; None where nothing declares it."""
     environment = Environment(source.function)
     arguments = [*source.node.args.posonlyargs, *source.node.args.args]
     given = dict(param_types or {})
     _refuse_unknown(source, given, [a.arg for a in arguments])
-    found: dict[str, Pointer | ValueType | None] = {}
+    found: dict[str, Pointer | ValueType | Matrix | None] = {}
     for argument in arguments:
         name = argument.arg
         if name in given:

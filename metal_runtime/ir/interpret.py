@@ -110,7 +110,7 @@ def interpret(
             elements = _storage(kernel, param.name, param.type, given)
             frame.pointers[param.name] = Memory(elements, len(elements), 0)
         else:
-            dtype, width = element_of(param.type).numpy_dtype, trailing(param.type)
+            dtype, width = _element(param.type).numpy_dtype, trailing(param.type)
             value = np.asarray(given, dtype)
             frame.variables[param.name] = np.broadcast_to(value, (machine.count, *width))
     with np.errstate(all="ignore"):
@@ -326,8 +326,8 @@ class _Machine(Machine):
                 inner.pointers[param.name] = frame.pointers[argument.pointer]
             else:
                 inner.variables[param.name] = self.evaluate(argument, mask, frame)
-        if isinstance(function.result, DType | Vector):
-            dtype = element_of(function.result).numpy_dtype
+        if isinstance(function.result, DType | Vector | Matrix):
+            dtype = _element(function.result).numpy_dtype
             inner.result = np.zeros((self.count, *trailing(function.result)), dtype)
         if mask.any():
             self.execute(function.body, mask, inner)

@@ -166,7 +166,7 @@ class Address(Node):
 class Call(Node):
     function: str
     args: tuple[Expr | Address, ...]
-    type: ValueType | Void
+    type: ValueType | Matrix | Void
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +352,8 @@ Block = tuple[Stmt, ...]
 @dataclass(frozen=True, slots=True)
 class Param(Node):
     name: str
-    type: Pointer | ValueType
+    type: Pointer | ValueType | Matrix
+    """Matrices are passed between functions only."""
 
 
 @dataclass(frozen=True, slots=True)

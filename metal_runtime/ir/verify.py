@@ -55,6 +55,7 @@ def verify(kernel: Kernel) -> None:
         InternalError: names the broken rule and prints the node.
     """
     program_names_are_unique(kernel)
+    parameters_can_be_launched(kernel)
     functions: dict[str, Function] = {}
     for function in owner_functions(kernel):
         if isinstance(function, Function) and function.result != VOID:
@@ -93,6 +94,14 @@ def parameters_are_unique(owner: Kernel | Function) -> None:
     names = [p.name for p in owner.params]
     if len(set(names)) != len(names):
         fail("two parameters have one name", owner)
+
+
+def parameters_can_be_launched(kernel: Kernel) -> None:
+    """A launch passes no matrices, and no memory of one thread."""
+    for param in kernel.params:
+        own = isinstance(param.type, Pointer) and param.type.space is AddressSpace.THREAD
+        if own or isinstance(param.type, Matrix):
+            fail("no parameter of a kernel", param)
 
 
 def array_is_allocated(

@@ -1037,3 +1037,37 @@ def parameter_thread(x: "thread float*"):
 
 def threadgroup_parameter_to_device(tile: "threadgroup float*", x: "device float*"):
     writes_device(tile, x[0])
+
+
+def takes_number(v: "float"):
+    return v
+
+
+def takes_matrix(a: metal.simdgroup_float8x8):
+    return a
+
+
+def returns_two_matrices(x: "device float*", h: "device half*", n: "int"):
+    if n > 0:
+        return metal.simdgroup_load(x[0], 8)
+    return metal.simdgroup_load(h[0], 8)
+
+
+def matrix_as_parameter(a: metal.simdgroup_float8x8):
+    pass
+
+
+def matrix_of_half_passed(h: "device half*"):
+    a = takes_matrix(metal.simdgroup_load(h[0], 8))
+
+
+def number_as_matrix(x: "device float*"):
+    a = takes_matrix(x[0])
+
+
+def matrix_as_number_passed(x: "device float*"):
+    x[0] = takes_number(metal.simdgroup_load(x[0], 8))
+
+
+def matrices_returned(x: "device float*", h: "device half*"):
+    a = returns_two_matrices(x, h, 1)

@@ -301,6 +301,12 @@ def test_every_function_of_lanes(width):
             assert mask[row, lane] == sum(1 << k for k in lanes)
 
 
+def test_no_launch_passes_a_matrix():
+    for type_ in (M, Pointer(AddressSpace.THREAD, FLOAT)):
+        with pytest.raises(InternalError, match="no parameter of a kernel"):
+            verify(Kernel("k", (Param("m", type_),), ()))
+
+
 def test_atomics_go_lane_by_lane():
     place = Load("out", u(0), UINT)
     before = add(place, thread())
