@@ -9,17 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from metal_runtime.errors import KernelTypeError, LaunchError, UnsupportedPythonError
-from metal_runtime.msl_types import Pointer, ValueType, type_name
+from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, type_name
 from metal_runtime.runtime.argument_types import TypeKey, argument_type, type_key
 from metal_runtime.runtime.launch import arguments_by_name
 from metal_runtime.runtime.session import get_session
 from metal_runtime.runtime.specialise import Specialisation, declared_types, specialise
+from metal_runtime.runtime.threadgroups import memory_lengths, require_threadgroup
 
 if TYPE_CHECKING:
     from metal_runtime.ir.nodes import Kernel
     from metal_runtime.program import MslProgram, Signature
 
-_CALL_NAMES = ("threads", "threadgroup")
+_CALL_NAMES = ("threads", "threadgroup")  # how errors call grid and threadgroup
 
 
 class KernelFunction:
@@ -49,6 +50,7 @@ class KernelFunction:
         self.func = func
         self.name = _checked_name(func, name)
         self._declared = declared_types(func, param_types)
+        self._passed = tuple(n for n, t in self._declared.items() if not _is_sized(t))
         self._lock = threading.RLock()
         self._by_types: dict[TypeKey, Specialisation] = {}
         self._latest: Specialisation | None = None
@@ -114,33 +116,49 @@ class KernelFunction:
     # --- launching -------------------------------------------------------------------------------
 
     def __call__(
-        self, *args: Any, threads: Any = None, threadgroup: Any = None, **named: Any
+        self,
+        *args: Any,
+        threads: Any = None,
+        threadgroup: Any = None,
+        threadgroup_memory: Any = None,
+        **named: Any,
     ) -> None:
         """Launches ``threads`` threads: an integer, or 1 to 3 of them (x, y, z).
 
         Arguments are buffers, NumPy arrays (uploaded; what the kernel writes comes back into them),
         numbers, and tuples for vectors. ``threadgroup`` is chosen for the device when left out.
+        ``threadgroup_memory`` is the bytes of each ``threadgroup`` parameter, in order or by name; none is
+        passed among the arguments.
 
         Raises:
             LaunchError: something does not fit; names the kernel and the parameter.
             CompileError: types were inferred from the arguments, and the function is wrong for them.
         """
         if named:
-            args = arguments_by_name(self.name, tuple(self._declared), args, named)
+            args = arguments_by_name(self.name, self._passed, args, named)
         if threads is None:
             raise LaunchError(
                 "the number of threads is missing",
                 kernel=self.name,
-                hint=f"call {self.name}({', '.join(self._declared)}, threads=n), "
+                hint=f"call {self.name}({', '.join(self._passed)}, threads=n), "
                 "or threads=(width, height)",
             )
-        self._specialisation(args).plan(get_session()).launch(
-            args, threads, threadgroup, _CALL_NAMES
-        )
+        plan = self._specialisation(args).plan(get_session())
+        memory: tuple[int, ...] = ()
+        if threadgroup_memory is not None or len(self._passed) < len(self._declared):
+            signature = plan.pipeline.signature
+            if signature.threadgroup_arguments:
+                require_threadgroup(self.name, signature, threadgroup)
+            traits = plan.session.device.traits
+            memory = memory_lengths(self.name, signature, threadgroup_memory, traits)
+        plan.launch(args, threads, threadgroup, _CALL_NAMES, memory)
 
     def launch(self, args: Sequence[Any], grid: Any, block: Any = None) -> None:
         """The same with the arguments in a sequence, as ``api.launch_kernel`` does it."""
-        self._specialisation(args).plan(get_session()).launch(args, grid, block)
+        if len(self._passed) < len(self._declared):
+            self(*args, threads=grid, threadgroup=block)
+        else:
+            self._specialisation(args).plan(get_session()).launch(args, grid, block)
 
     def _specialisation(self, args: Sequence[Any]) -> Specialisation:
         if self._typed is not None:
@@ -156,10 +174,11 @@ class KernelFunction:
         return found
 
     def _infer(self, args: Sequence[Any]) -> Specialisation:
-        args = arguments_by_name(self.name, tuple(self._declared), args, {})
+        args = arguments_by_name(self.name, self._passed, args, {})
+        values = dict(zip(self._passed, args, strict=True))
         types = {
-            n: argument_type(self.name, n, value) if declared is None else declared
-            for (n, declared), value in zip(self._declared.items(), args, strict=True)
+            n: argument_type(self.name, n, values[n]) if declared is None else declared
+            for n, declared in self._declared.items()
         }
         inferred = {n for n, t in self._declared.items() if t is None}
         pointers = frozenset(n for n in inferred if isinstance(types[n], Pointer))
@@ -210,6 +229,11 @@ def kernel(
 
 def _type_text(type_: Pointer | ValueType) -> str:
     return type_name(type_)
+
+
+def _is_sized(type_: Pointer | ValueType | None) -> bool:
+    """Whether a parameter is threadgroup memory, whose length the launch gives."""
+    return isinstance(type_, Pointer) and type_.space is AddressSpace.THREADGROUP
 
 
 def _checked_name(func: Callable[..., Any], name: str | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.emit.ir_to_msl import ir_to_msl
+from metal_runtime.ir.effects import bound_params, sized_params
 from metal_runtime.ir.nodes import Kernel
 from metal_runtime.msl_types import Pointer, Vector, element_of
 from metal_runtime.program import CompileOptions, MslProgram
@@ -40,7 +41,8 @@ def run_on_cpu(
     allocator = device().allocator
     bindings: list[Any] = []
     arrays = []
-    for param in kernel.params:
+    memory = tuple(arguments[p.name] for p in sized_params(kernel))
+    for param in bound_params(kernel):
         given = arguments[param.name]
         if isinstance(param.type, Pointer):
             allocation = allocator.allocate(max(given.nbytes, 1))
@@ -50,7 +52,7 @@ def run_on_cpu(
         else:
             bindings.append(_value_bytes(param.type, given))
     try:
-        device().stream.launch(pipeline, LaunchConfig(grid, threadgroup), bindings)
+        device().stream.launch(pipeline, LaunchConfig(grid, threadgroup, memory), bindings)
         device().stream.synchronize()
         for allocation, given in arrays:
             ctypes.memmove(given.ctypes.data, allocation.address, given.nbytes)

@@ -15,7 +15,8 @@ from metal_runtime.emit import spelling
 from metal_runtime.emit.names import LocalNames
 from metal_runtime.emit.operators import REPEATS, repeated, spelling_of, unrepeated
 from metal_runtime.emit.promotion import converts_silently, is_narrow, narrows, widens
-from metal_runtime.emit.spelling import HelperFunction, Infix, Prefix
+from metal_runtime.emit.spelling import COMPARE_EXCHANGE, HelperFunction, Infix, Prefix
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
@@ -256,6 +257,10 @@ class ExpressionWriter:
         pointer = self._pointers[node.place.pointer]
         if not pointer.atomic:
             address = f"({replace(pointer, atomic=True, inner=())}){address}"
+        if node.operation is AtomicOperation.COMPARE_EXCHANGE:
+            self._used.helpers.add((COMPARE_EXCHANGE.name, False))
+            text = ", ".join((address, *(self.exact(a) for a in node.args)))
+            return Text(f"{COMPARE_EXCHANGE.name}({text})", spelling.PRIMARY, node.type)  # type: ignore[arg-type]
         args = [address, *(self.value(a) for a in node.args), "memory_order_relaxed"]
         text = f"{node.operation.value}_explicit({', '.join(args)})"
         return Text(text, spelling.PRIMARY, node.type)  # type: ignore[arg-type]

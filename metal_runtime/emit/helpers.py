@@ -238,6 +238,25 @@ inline float erfc(float x)
         arity=1,
         calls=("erf",),
     ),
+    "compare_exchange": Helper(
+        """\
+// Stores desired if the bits of expected stand there; gives what stood there. Metal's own function
+// may fail without a cause, so that one tries again.
+template <typename Object, typename T>
+inline T compare_exchange(Object object, T expected, T desired)
+{
+    T found = expected;
+    while (!atomic_compare_exchange_weak_explicit(
+        object, &found, desired, memory_order_relaxed, memory_order_relaxed)) {
+        if (as_type<uint>(found) != as_type<uint>(expected)) {
+            break;
+        }
+    }
+    return found;
+}
+""",
+        arity=3,
+    ),
 }
 """By name. All are correct for NaN, infinities and both zeros."""
 

@@ -10,10 +10,17 @@ from metal_runtime.emit.layout import INDENT, Line, indent, wrap
 from metal_runtime.emit.names import LocalNames, called_names, function_names
 from metal_runtime.emit.statements import StatementWriter
 from metal_runtime.emit.thread_indices import find_thread_indices, parameter_names
-from metal_runtime.ir.effects import Effects
+from metal_runtime.ir.effects import Effects, bound_params, sized_params
 from metal_runtime.ir.nodes import Array, Function, Kernel, Param
-from metal_runtime.msl_types import AddressSpace, Pointer, type_name
-from metal_runtime.program import Argument, ArgumentKind, CompileOptions, MslProgram, Signature
+from metal_runtime.msl_types import AddressSpace, Matrix, Pointer, ValueType, type_name
+from metal_runtime.program import (
+    Argument,
+    ArgumentKind,
+    CompileOptions,
+    MslProgram,
+    Signature,
+    ThreadgroupArgument,
+)
 
 _HEADER = [Line("#include <metal_stdlib>"), Line(""), Line("using namespace metal;"), Line("")]
 
@@ -56,9 +63,10 @@ class _ProgramWriter:
         owner = self._kernel
         names = LocalNames(owner, self._called)
         chosen, adopted = parameter_names(owner, self._indices, names)
+        places = _places(owner)
         params = [
-            Line(f"{_parameter(p, names[p.name])} [[buffer({i})]]", p.span or owner.span)
-            for i, p in enumerate(owner.params)
+            Line(f"{_parameter(p, names[p.name])} [[{places[p.name]}]]", p.span or owner.span)
+            for p in owner.params
         ]
         for attribute, name in chosen.items():
             declared = adopted.get(attribute)
@@ -106,11 +114,27 @@ class _ProgramWriter:
         stored = self._effects.stores(*kernel.body)
         return Signature(
             name=self._functions[kernel.name],
-            arguments=tuple(_argument(p, i, p.name in stored) for i, p in enumerate(kernel.params)),
+            arguments=tuple(
+                _argument(p, i, p.name in stored) for i, p in enumerate(bound_params(kernel))
+            ),
             builtins=self._indices.used[kernel.name],
+            threadgroup_arguments=tuple(
+                ThreadgroupArgument(p.name, i, type_name(p.type), _element_size(p.type))
+                for i, p in enumerate(sized_params(kernel))
+            ),
             threadgroup_bytes=threadgroup_bytes(kernel),
             span=kernel.span,
         )
+
+
+def _places(kernel: Kernel) -> dict[str, str]:
+    """The attribute of each parameter: buffers and threadgroup memory are counted apart."""
+    places = {p.name: f"buffer({i})" for i, p in enumerate(bound_params(kernel))}
+    return places | {p.name: f"threadgroup({i})" for i, p in enumerate(sized_params(kernel))}
+
+
+def _element_size(type_: Pointer | ValueType | Matrix) -> int:
+    return type_.element.itemsize if isinstance(type_, Pointer) else type_.itemsize
 
 
 def threadgroup_bytes(kernel: Kernel) -> int:
@@ -153,6 +177,7 @@ def _argument(param: Param, index: int, stored: bool) -> Argument:
             written=stored,
             space=type_.space,
         )
+    assert not isinstance(type_, Matrix)  # verified: of functions only
     return Argument(
         name=param.name,
         index=index,

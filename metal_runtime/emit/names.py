@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from metal_runtime.emit.spelling import (
+    COMPARE_EXCHANGE,
     INTEGER_SPELLINGS,
     KEYWORDS,
     LIBRARY,
@@ -19,6 +20,7 @@ from metal_runtime.ir.nodes import (
     Barrier,
     Collective,
     Declare,
+    Fence,
     For,
     Function,
     Kernel,
@@ -51,7 +53,7 @@ def function_names(kernel: Kernel) -> dict[str, str]:
 
 
 def _spellings() -> list[object]:
-    return [*SPELLINGS.values(), *INTEGER_SPELLINGS.values()]
+    return [*SPELLINGS.values(), *INTEGER_SPELLINGS.values(), COMPARE_EXCHANGE]
 
 
 def called_names(kernel: Kernel) -> frozenset[str]:
@@ -66,8 +68,11 @@ def called_names(kernel: Kernel) -> frozenset[str]:
             found.add(node.operation.name)
         elif isinstance(node, Atomic):
             found |= {f"{node.operation.value}_explicit", "memory_order_relaxed"}
+            found.add(COMPARE_EXCHANGE.name)
         elif isinstance(node, Barrier):
             found |= {node.scope.value, "mem_flags"}
+        elif isinstance(node, Fence):
+            found |= {"atomic_thread_fence", "memory_order_seq_cst", "mem_flags"}
         elif isinstance(node, MatrixLoad | MatrixStore | MultiplyAccumulate):
             found |= {"simdgroup_load", "simdgroup_store", "simdgroup_multiply_accumulate"}
     return frozenset(found)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from metal_runtime.dtype import DType
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.collectives import COLLECTIVES
-from metal_runtime.ir.nodes import AtomicOperation, BarrierScope
+from metal_runtime.ir.nodes import BarrierScope
 from metal_runtime.ir.operators import OPERATORS
 
 # C++'s precedences, tightest first.
@@ -98,6 +99,9 @@ SPELLINGS: dict[str, Spelling] = {
 
 INTEGER_SPELLINGS: dict[str, Spelling] = {"sign": HelperFunction("sign_of")}
 """Where an operator on integers is written otherwise."""
+
+COMPARE_EXCHANGE = HelperFunction("compare_exchange")
+"""Metal's compare-exchange may fail without a cause, and gives its result through a pointer."""
 
 MODULAR = frozenset({"add", "sub", "mul", "neg", "bit_not", "bit_and", "bit_or", "bit_xor", "shl"})
 """Operators whose result's low bits depend on the operands' low bits only (for shl: of the first one)."""
@@ -202,6 +206,7 @@ LIBRARY = (
     | frozenset(_LIBRARY_TEXT.split())
     | frozenset(COLLECTIVES)
     | frozenset(f"{operation.value}_explicit" for operation in AtomicOperation)
+    | {"atomic_compare_exchange_weak_explicit", "atomic_thread_fence"}
     | frozenset(scope.value for scope in BarrierScope)
     | frozenset(_MATRIX_TEXT.split())
 )

@@ -30,11 +30,13 @@ from metal_runtime.ir.nodes import (
     Declare,
     Evaluate,
     Expr,
+    Fence,
     For,
     If,
     Load,
     MatrixLoad,
     MatrixStore,
+    MemoryFlag,
     MultiplyAccumulate,
     Node,
     Read,
@@ -142,8 +144,10 @@ class StatementWriter:
         return [Line(f"{self._expressions.write(node.call).text};")]
 
     def _barrier(self, node: Barrier) -> list[Line]:
-        flags = " | ".join(f"mem_flags::{flag.value}" for flag in node.memory)
-        return [Line(f"{node.scope.value}({flags});")]
+        return [Line(f"{node.scope.value}({_flags(node.memory)});")]
+
+    def _fence(self, node: Fence) -> list[Line]:
+        return [Line(f"atomic_thread_fence({_flags(node.memory)}, memory_order_seq_cst);")]
 
     def _matrix_store(self, node: MatrixStore) -> list[Line]:
         where = self._expressions.matrix_place(node.place, node.stride, node.transpose)
@@ -246,6 +250,10 @@ class StatementWriter:
         return True
 
 
+def _flags(memory: tuple[MemoryFlag, ...]) -> str:
+    return " | ".join(f"mem_flags::{flag.value}" for flag in memory)
+
+
 def _is_strange(node: Apply, python: str) -> bool:
     """Whether the operator is written in a way that the line of Python does not suggest."""
     spelled = spelling_of(node)
@@ -298,5 +306,6 @@ _WRITERS: dict[type[Stmt], Callable[[StatementWriter, Any], list[Line]]] = {
     Return: StatementWriter._return,
     Evaluate: StatementWriter._evaluate,
     Barrier: StatementWriter._barrier,
+    Fence: StatementWriter._fence,
     MatrixStore: StatementWriter._matrix_store,
 }

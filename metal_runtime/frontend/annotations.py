@@ -127,30 +127,44 @@ def value_type(type_: Type, place: ast.AST, source: FunctionSource, what: str) -
 
 def _parameter_type(
     type_: Type, place: ast.AST, source: FunctionSource, name: str, is_kernel: bool
-) -> Pointer | ValueType:
-    if isinstance(type_, ValueType):
+) -> Pointer | ValueType | Matrix:
+    if isinstance(type_, ValueType) or (isinstance(type_, Matrix) and not is_kernel):
         return type_
     if isinstance(type_, Pointer):
-        if not is_kernel or type_.space in (AddressSpace.DEVICE, AddressSpace.CONSTANT):
-            return type_
+        if not is_kernel or type_.space is not AddressSpace.THREAD:
+            return _shared(type_, place, source, name) if is_kernel else type_
         element = type_.element_text
         raise source.error(
             f"parameter `{name}` of a kernel cannot point to {type_.space.value} memory",
             place,
             f"declare the memory in the kernel: `{name} = metal.{type_.space.value}_array(metal.{element}, 256)`",
         )
-    raise source.error(f"parameter `{name}` cannot be `{type_}`", place)
+    hint = None
+    if isinstance(type_, Matrix):
+        hint = f"pass a buffer and load it: `metal.simdgroup_load({name}[0])`"
+    raise source.error(f"parameter `{name}` cannot be `{type_}`", place, hint)
+
+
+def _shared(type_: Pointer, place: ast.AST, source: FunctionSource, name: str) -> Pointer:
+    """A kernel's pointer; threadgroup memory, whose length the launch gives, is there to be written."""
+    if type_.space is AddressSpace.THREADGROUP and type_.const:
+        raise source.error(
+            f"parameter `{name}` is threadgroup memory, which holds nothing before the kernel writes to it",
+            place,
+            f'write "threadgroup {type_.element_text}*"',
+        )
+    return type_
 
 
 def parameter_types(
     source: FunctionSource, param_types: Mapping[str, Any] | None = None, *, is_kernel: bool
-) -> dict[str, Pointer | ValueType | None]:
+) -> dict[str, Pointer | ValueType | Matrix | None]:
     """The declared type of each parameter, in order; None where nothing declares it."""
     environment = Environment(source.function)
     arguments = [*source.node.args.posonlyargs, *source.node.args.args]
     given = dict(param_types or {})
     _refuse_unknown(source, given, [a.arg for a in arguments])
-    found: dict[str, Pointer | ValueType | None] = {}
+    found: dict[str, Pointer | ValueType | Matrix | None] = {}
     for argument in arguments:
         name = argument.arg
         if name in given:

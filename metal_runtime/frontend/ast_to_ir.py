@@ -26,10 +26,10 @@ from metal_runtime.frontend.repeatable import is_matrix
 from metal_runtime.frontend.scope import Kind, Symbol
 from metal_runtime.frontend.together import statement_of
 from metal_runtime.frontend.unpacking import Binding, bindings, is_changed_by
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.nodes import (
     Assign,
     Atomic,
-    AtomicOperation,
     Block,
     Break,
     Call,
@@ -348,10 +348,13 @@ class Statements:
             raise self.source.error(
                 "a function returns one value", node, "return a vector such as metal.float2(...), or write to a buffer"
             )  # fmt: skip
-        value = as_value(self.expressions.number(node))
+        value = as_value(self.expressions.value(node))
         if self.result is None:
             raise self.source.error("the function's result is declared as None", node)
         notes = (Note("the result has its type because of this", self.result.span),)
+        if isinstance(self.result.type, Matrix) or is_matrix(value):
+            self.emit(Return(_same_matrix(value, self.result, notes), span=span))
+            return
         if not self.result.declared and is_definite(value, self.result.type):
             here, other = type_name(value.type), type_name(self.result.type)
             raise self.source.error(
@@ -360,7 +363,6 @@ class Statements:
                 f"a function has one result type: write `return {cast_text(self.result.type, written(value.span))}`",
                 notes,
             )
-        assert not isinstance(self.result.type, Matrix)  # no result can be one
         converted = implicit(value, self.result.type, "the function's result", notes)
         self.emit(Return(converted, span=span))
 
@@ -378,3 +380,16 @@ class Statements:
         raise self.source.unsupported(
             f"the result of `{self.source.text(node.value.func)}` is not used", node, "assign it with `=`"
         )  # fmt: skip
+
+
+def _same_matrix(value: Value, result: Variable, notes: tuple[Note, ...]) -> Expr:
+    """What a function returns whose result, or else this value, is a matrix."""
+    if value.expr.type == result.type:
+        return value.expr
+    here, other = type_name(value.expr.type), type_name(result.type)
+    raise KernelTypeError(
+        f"this returns `{here}`, but the function's result is `{other}`",
+        value.span,
+        hint="matrices are not converted; return one type",
+        notes=notes,
+    )

@@ -17,14 +17,16 @@ from metal_runtime.frontend.mixed_types import MIXED_TYPES
 from metal_runtime.frontend.operands import (
     Buffer,
     IntLiteral,
+    Numeric,
     Operand,
     Value,
     from_python,
 )
 from metal_runtime.frontend.python_objects import not_a_number, scalar_type
+from metal_runtime.frontend.repeatable import is_matrix
 from metal_runtime.frontend.together import TOGETHER
 from metal_runtime.ir.nodes import Address, Call, Expr
-from metal_runtime.msl_types import Pointer, type_name
+from metal_runtime.msl_types import Matrix, Pointer, ValueType, type_name
 from metal_runtime.source import SourceSpan
 
 
@@ -165,7 +167,22 @@ def _pass(type_: Pointer | Any, argument: Argument, what: str) -> Expr | Address
         raise KernelTypeError(
             f"{what} is a pointer, but this is a number", argument.span, hint="pass a buffer"
         )
+    if isinstance(type_, Matrix) or is_matrix(argument):
+        return _pass_matrix(type_, argument, what)
     return implicit(argument, type_, what)
+
+
+def _pass_matrix(type_: ValueType | Matrix, argument: Numeric, what: str) -> Expr:
+    given = as_value(argument)
+    if given.expr.type != type_:
+        raise KernelTypeError(
+            f"this is `{type_name(given.expr.type)}`, but {what} is `{type_name(type_)}`",
+            argument.span,
+            hint=f"a matrix is loaded from memory of its type, or made by metal.{type_}(...)"
+            if isinstance(type_, Matrix)
+            else "take numbers from the memory that the matrix is stored to",
+        )
+    return given.expr
 
 
 def _bind(
@@ -211,7 +228,7 @@ def _evaluate(lowerer: Lowerer, given: dict[str, ast.expr]) -> dict[str, Argumen
             buffers[name] = operand
         else:
             numbers[name] = node
-    values = lowerer.numbers(list(numbers.values()))
+    values = lowerer.values(list(numbers.values()))
     return {**buffers, **dict(zip(numbers, values, strict=True))}
 
 

@@ -8,9 +8,18 @@ from collections.abc import Sequence
 from metal_runtime.dtype import DType
 from metal_runtime.errors import KernelTypeError, Note
 from metal_runtime.frontend import vectors
-from metal_runtime.frontend.operands import Buffer, IntLiteral, Numeric, Row, Value
+from metal_runtime.frontend.operands import (
+    Buffer,
+    IntLiteral,
+    Numeric,
+    Operand,
+    Row,
+    TupleOperand,
+    Value,
+)
 from metal_runtime.frontend.read_source import FunctionSource
-from metal_runtime.ir.nodes import Atomic, AtomicOperation, Constant, Expr, Load, Subscripts
+from metal_runtime.ir.atomics import AtomicOperation
+from metal_runtime.ir.nodes import Atomic, Constant, Expr, Load, Subscripts
 from metal_runtime.source import SourceSpan
 
 
@@ -78,3 +87,21 @@ def loaded(load: Load, buffer: Buffer, span: SourceSpan) -> Value:
         assert isinstance(load.type, DType)
         return Value(Atomic(AtomicOperation.LOAD, load, (), load.type, span=span), span)
     return Value(load, span)
+
+
+def tuple_item(
+    base: TupleOperand, index: Numeric, node: ast.Subscript, source: FunctionSource
+) -> Operand:
+    """An item of a tuple, which is no memory: the index is known."""
+    if not isinstance(index, IntLiteral):
+        raise source.error(
+            "a tuple is indexed by a constant: its elements are not in memory",
+            node.slice,
+            "pass the numbers in a buffer",
+        )
+    if not -len(base.items) <= index.value < len(base.items):
+        raise source.error(
+            f"index {index.value} is out of range: the tuple has {len(base.items)} elements",
+            node.slice,
+        )
+    return base.items[index.value]

@@ -83,7 +83,9 @@ class Expressions:
 
     def number(self, node: ast.expr) -> Numeric:
         """An expression that must be a scalar or a vector."""
-        operand = self.lower(node)
+        return self._as_number(self.lower(node), node)
+
+    def _as_number(self, operand: Operand, node: ast.expr) -> Numeric:
         if isinstance(operand, Value) and operand.expr.type == VOID:
             raise self._context.source.error(
                 f"`{self._context.source.text(node)}` gives no value", node, "let the function return one"
@@ -91,6 +93,17 @@ class Expressions:
         if not isinstance(operand, Value | IntLiteral) or is_matrix(operand):
             raise not_a_number(operand, self.span(node))
         return operand
+
+    def value(self, node: ast.expr) -> Numeric:
+        """What can be passed to a function or returned: a number, or a simdgroup matrix in a variable."""
+        operand = self.lower(node)
+        if isinstance(operand, Value) and is_matrix(operand):
+            return Value(self.reuse(operand.expr, "matrix"), operand.span)
+        return self._as_number(operand, node)
+
+    def values(self, nodes: Sequence[ast.expr]) -> list[Numeric]:
+        """Several, evaluated from left to right."""
+        return self._in_order(nodes, self.value)
 
     def numbers(self, nodes: Sequence[ast.expr]) -> list[Numeric]:
         """Several, evaluated from left to right, also where a later one calls a function first."""
@@ -217,7 +230,8 @@ class Expressions:
                 "compute it from the row's length: `a[row * width + column]`",
             )
         if isinstance(base, TupleOperand):
-            return self._tuple_item(base, node)
+            index = self.number(node.slice)
+            return elements.tuple_item(base, index, node, self._context.source)
         if not isinstance(base, Value):
             raise not_a_number(base, self.span(node.value), indexed=True)
         return vectors.component(base, self.number(node.slice), span)
@@ -246,21 +260,6 @@ class Expressions:
                 return array.pointer
         types = {p.name: p.type for p in self._context.params}
         return types[load.pointer]  # type: ignore[return-value]
-
-    def _tuple_item(self, base: TupleOperand, node: ast.Subscript) -> Operand:
-        index = self.number(node.slice)
-        if not isinstance(index, IntLiteral):
-            raise self._context.source.error(
-                "a tuple is indexed by a constant: its elements are not in memory",
-                node.slice,
-                "pass the numbers in a buffer",
-            )
-        if not -len(base.items) <= index.value < len(base.items):
-            raise self._context.source.error(
-                f"index {index.value} is out of range: the tuple has {len(base.items)} elements",
-                node.slice,
-            )
-        return base.items[index.value]
 
     def _lower_Tuple(self, node: ast.Tuple) -> Operand:
         return TupleOperand(tuple(self._in_order(node.elts, self.lower)), self.span(node))

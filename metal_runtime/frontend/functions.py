@@ -27,11 +27,11 @@ from metal_runtime.frontend.read_source import FunctionSource, read_source
 from metal_runtime.frontend.scope import Kind, Scope, Symbol, resolve
 from metal_runtime.ir.nodes import Array, Block, Function, Param
 from metal_runtime.ir.verify import returns
-from metal_runtime.msl_types import VOID, Pointer, Type, ValueType, type_name
+from metal_runtime.msl_types import VOID, Matrix, Pointer, Type, ValueType, Void, type_name
 from metal_runtime.source import SourceSpan
 
-Types = Mapping[str, Pointer | ValueType]
-_Key = tuple[types.FunctionType, tuple[Pointer | ValueType, ...]]
+Types = Mapping[str, Pointer | ValueType | Matrix]
+_Key = tuple[types.FunctionType, tuple[Pointer | ValueType | Matrix, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,8 @@ class Translator:
         if returned is not None and not is_kernel:
             type_ = annotated(returned, source, environment)
             if type_ != VOID:
-                type_ = value_type(type_, returned, source, "the result")
+                if not isinstance(type_, Matrix):
+                    type_ = value_type(type_, returned, source, "the result")
                 declared[result] = Variable(type_, source.span(returned), declared=True)
 
         def context(variables: Mapping[Symbol, Variable]) -> FunctionContext:
@@ -143,8 +144,12 @@ class Translator:
         return Translated(source, final.params, type_of_result, body, named, final.called)
 
 
-def _type_of(argument: Argument) -> Pointer | ValueType:
-    return argument.pointer if isinstance(argument, Buffer) else as_value(argument).type
+def _type_of(argument: Argument) -> Pointer | ValueType | Matrix:
+    if isinstance(argument, Buffer):
+        return argument.pointer
+    type_ = as_value(argument).expr.type
+    assert not isinstance(type_, Void)
+    return type_
 
 
 def _require_return(source: FunctionSource, block: Block, result: Variable) -> None:

@@ -124,7 +124,7 @@ class _Round:
             case ast.For(target):
                 self.count(node)
             case ast.Return(ast.expr() as value):
-                self.contribute(self.result, as_value(self.expressions.number(value)))
+                self.contribute(self.result, as_value(self.expressions.value(value)))
 
     def bind(self, target: ast.expr, operand: Operand) -> None:
         if isinstance(target, ast.Tuple):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from metal_runtime.frontend.liveness import Names, live_after_loops, read_names
 from metal_runtime.frontend.read_source import FunctionSource
-from metal_runtime.msl_types import Pointer, ValueType
+from metal_runtime.msl_types import Matrix, Pointer, ValueType
 from metal_runtime.source import SourceSpan
 
 
@@ -34,7 +34,7 @@ class Symbol:
     name: str
     kind: Kind
     span: SourceSpan
-    parameter: Pointer | ValueType | None = None
+    parameter: Pointer | ValueType | Matrix | None = None
     """The type, if it is a parameter."""
 
 
@@ -53,7 +53,7 @@ class Scope:
 
 def resolve(
     source: FunctionSource,
-    types: Mapping[str, Pointer | ValueType],
+    types: Mapping[str, Pointer | ValueType | Matrix],
     arrays: Mapping[str, ast.Name],
 ) -> Scope:
     """The variables of a function whose parameters have these types, and which declares these arrays."""

@@ -1,4 +1,4 @@
-"""What threads do together: calls of simd, quad, atomic, barrier and simdgroup matrix functions in, their IR out."""
+"""What threads do together: calls of simd, quad, barrier and simdgroup matrix functions in, their IR out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from metal_runtime.dtype import DType
 from metal_runtime.errors import KernelTypeError
 from metal_runtime.frontend import vectors
 from metal_runtime.frontend.annotations import annotated
+from metal_runtime.frontend.atomics import ATOMIC_STATEMENTS, ATOMICS
 from metal_runtime.frontend.context import Lowerer
 from metal_runtime.frontend.conversions import as_value, implicit, unify
 from metal_runtime.frontend.intrinsics import CallSite, Intrinsic, in_order
@@ -20,14 +21,12 @@ from metal_runtime.frontend.operations import zero
 from metal_runtime.frontend.read_source import written
 from metal_runtime.ir.collectives import COLLECTIVES, LANE, truth, vote
 from metal_runtime.ir.nodes import (
-    Atomic,
-    AtomicOperation,
     Barrier,
     BarrierScope,
     Collective,
     Constant,
-    Evaluate,
     Expr,
+    Fence,
     Load,
     MatrixFill,
     MatrixLoad,
@@ -37,13 +36,9 @@ from metal_runtime.ir.nodes import (
     Stmt,
 )
 from metal_runtime.ir.operators import OperatorTypeError
-from metal_runtime.ir.verify_expressions import atomic_takes
 from metal_runtime.language.memory import mem_flags
 from metal_runtime.language.simdgroup_matrix import SimdgroupMatrix
 from metal_runtime.msl_types import (
-    ATOMIC_TYPES,
-    VOID,
-    AddressSpace,
     Matrix,
     element_of,
     type_name,
@@ -91,58 +86,6 @@ def _collective_hint(element: DType, call: CallSite) -> str:
     if element.bits > 32:
         return "convert it to 32 bits, or exchange the halves one by one"
     return "convert it with int(...) or metal.uint(...)"
-
-
-# --- atomics -------------------------------------------------------------------------------------
-
-
-def _atomic(operation: AtomicOperation, lowerer: Lowerer, call: CallSite) -> Operand:
-    """``atomic_fetch_add(x, i, value)`` or ``atomic_fetch_add(x[i], value)``."""
-    operands = 0 if operation is AtomicOperation.LOAD else 1
-    call.expect(1 + operands, 2 + operands)
-    buffer, place = _atomic_place(lowerer, call, len(call.args) == 2 + operands)
-    element = buffer.pointer.element
-    if not isinstance(element, DType) or element not in ATOMIC_TYPES:
-        raise KernelTypeError(
-            f"`{buffer.text}` holds `{type_name(element)}`: atomic functions take int, uint and float",
-            buffer.span,
-        )
-    if not atomic_takes(operation, element):
-        raise KernelTypeError(
-            f"Metal has no `{call.text}` of `{element.metal_name}`",
-            call.span,
-            hint="float has load, store, exchange, fetch_add and fetch_sub",
-        )
-    if buffer.pointer.const and operation is not AtomicOperation.LOAD:
-        raise KernelTypeError(
-            f"`{buffer.text}` is `{buffer.pointer}`: it can only be read",
-            buffer.span,
-            hint=f'declare the buffer as "device {buffer.pointer.element_text}*"',
-        )
-    if buffer.pointer.space is AddressSpace.THREAD:
-        raise KernelTypeError(
-            f"`{buffer.text}` is memory of one thread, which needs no atomics", buffer.span
-        )
-    what = f"an element of `{buffer.text}`"
-    args = tuple(implicit(lowerer.number(a), element, what) for a in call.args[len(call.args) - operands :])  # fmt: skip
-    type_ = VOID if operation is AtomicOperation.STORE else element
-    return Value(Atomic(operation, place, args, type_, span=call.span), call.span)
-
-
-def _atomic_place(lowerer: Lowerer, call: CallSite, has_index: bool) -> tuple[Buffer, Load]:
-    node = call.args[0]
-    if has_index:
-        index = call.args[1]
-        node = ast.copy_location(ast.Subscript(node, index, ast.Load()), node)
-        node.end_lineno, node.end_col_offset = index.end_lineno, index.end_col_offset
-    found = lowerer.element(node) if has_index or isinstance(node, ast.Subscript) else None
-    if found is None:
-        raise lowerer.context.source.error(
-            f"`{call.text}` works on an element of a buffer or an array",
-            call.args[0],
-            f"write `{call.text}(x, i, ...)` or `{call.text}(x[i], ...)`",
-        )
-    return found
 
 
 # --- simdgroup matrices --------------------------------------------------------------------------
@@ -265,8 +208,7 @@ def _barrier(scope: BarrierScope, lowerer: Lowerer, call: CallSite) -> Stmt:
     flags = mem_flags.mem_threadgroup
     if call.args:
         flags = _flags(lowerer, call.args[0])
-    memory = tuple(f for f in MemoryFlag if f.value in mem_flags.__members__ and mem_flags[f.value] & flags)  # fmt: skip
-    return Barrier(scope, memory or (MemoryFlag.NONE,), span=call.span)
+    return Barrier(scope, _memory(flags), span=call.span)
 
 
 def _flags(lowerer: Lowerer, node: ast.expr) -> mem_flags:
@@ -275,7 +217,7 @@ def _flags(lowerer: Lowerer, node: ast.expr) -> mem_flags:
     found = lowerer.python_object(node) if isinstance(node, ast.Name | ast.Attribute) else None
     if not isinstance(found, mem_flags):
         raise lowerer.context.source.error(
-            "a barrier takes memory flags", node, "write metal.mem_flags.mem_threadgroup, mem_device or both with `|`"
+            "this takes memory flags", node, "write metal.mem_flags.mem_threadgroup, mem_device or both with `|`"
         )  # fmt: skip
     return found
 
@@ -298,11 +240,15 @@ def _matrix_store(lowerer: Lowerer, call: CallSite) -> Stmt:
     return MatrixStore(matrix, place, stride, transpose, span=call.span)
 
 
-def _atomic_store(lowerer: Lowerer, call: CallSite) -> Stmt:
-    stored = _atomic(AtomicOperation.STORE, lowerer, call)
-    assert isinstance(stored, Value)
-    assert isinstance(stored.expr, Atomic)
-    return Evaluate(stored.expr, span=call.span)
+def _fence(lowerer: Lowerer, call: CallSite) -> Stmt:
+    call.expect(0, 1)
+    flags = _flags(lowerer, call.args[0]) if call.args else mem_flags.mem_device
+    return Fence(_memory(flags), span=call.span)
+
+
+def _memory(flags: mem_flags) -> tuple[MemoryFlag, ...]:
+    chosen = tuple(f for f in MemoryFlag if f.value in mem_flags.__members__ and mem_flags[f.value] & flags)  # fmt: skip
+    return chosen or (MemoryFlag.NONE,)
 
 
 def _no_value(lowerer: Lowerer, call: CallSite) -> Operand:
@@ -332,7 +278,8 @@ _STATEMENTS: dict[Any, Callable[[Lowerer, CallSite], Stmt]] = {
     language.threadgroup_barrier: partial(_barrier, BarrierScope.THREADGROUP),
     language.simdgroup_barrier: partial(_barrier, BarrierScope.SIMDGROUP),
     language.simdgroup_store: _matrix_store,
-    language.atomic_store: _atomic_store,
+    language.atomic_thread_fence: _fence,
+    **ATOMIC_STATEMENTS,
 }
 
 _MATRICES: tuple[type[SimdgroupMatrix], ...] = (
@@ -343,11 +290,8 @@ _MATRICES: tuple[type[SimdgroupMatrix], ...] = (
 
 TOGETHER: dict[Any, Intrinsic] = {
     **{getattr(language, name): partial(_collective, name) for name in COLLECTIVES},
-    **{
-        getattr(language, operation.value): partial(_atomic, operation)
-        for operation in AtomicOperation
-    },
     **dict.fromkeys(_STATEMENTS, _no_value),
+    **ATOMICS,
     **{matrix: partial(_matrix, matrix.msl_type) for matrix in _MATRICES},
     language.make_filled_simdgroup_matrix: _filled,
     language.simdgroup_load: _matrix_load,

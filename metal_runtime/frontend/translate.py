@@ -14,7 +14,7 @@ from metal_runtime.frontend.read_source import FunctionSource, read_source
 from metal_runtime.ir.nodes import Block, Call, Declare, For, Function, Kernel
 from metal_runtime.ir.verify import verify
 from metal_runtime.ir.walk import Rewriter, walk
-from metal_runtime.msl_types import Pointer, ValueType
+from metal_runtime.msl_types import Matrix, Pointer, ValueType
 
 
 def translate(
@@ -61,7 +61,8 @@ def declared_types(
         KernelTypeError: a text is no type; the place is that of the text where it can be found.
         UnsupportedPythonError: the function has no such parameter, or cannot be read.
     """
-    return parameter_types(read_source(function), param_types, is_kernel=True)
+    found = parameter_types(read_source(function), param_types, is_kernel=True)
+    return {name: type_ for name, type_ in found.items() if not isinstance(type_, Matrix)}
 
 
 def _check_name(name: str, source: FunctionSource) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
     Assign,
     Atomic,
-    AtomicOperation,
     Barrier,
     Call,
     Collective,
     Component,
     Constant,
     Declare,
+    Fence,
     For,
     Function,
     Kernel,
@@ -23,9 +24,10 @@ from metal_runtime.ir.nodes import (
     MatrixStore,
     MultiplyAccumulate,
     Node,
+    Param,
 )
 from metal_runtime.ir.walk import root_of, walk
-from metal_runtime.msl_types import element_of
+from metal_runtime.msl_types import AddressSpace, Pointer, element_of
 
 
 class Effects:
@@ -60,9 +62,9 @@ class Effects:
         return frozenset(found)
 
     def waits(self, *nodes: Node) -> bool:
-        """Whether there is a barrier, here or in a called function."""
+        """Whether there is a barrier or a fence, here or in a called function."""
         return any(
-            isinstance(n, Barrier) or (isinstance(n, Call) and n.function in self._waiting)
+            isinstance(n, Barrier | Fence) or (isinstance(n, Call) and n.function in self._waiting)
             for n in walk(*nodes)
         )
 
@@ -70,7 +72,14 @@ class Effects:
         """Whether threads act together or on each other: then it counts which threads come here, and when."""
         return any(
             isinstance(
-                n, Barrier | Collective | Atomic | MatrixFill | MatrixLoad | MultiplyAccumulate
+                n,
+                Barrier
+                | Fence
+                | Collective
+                | Atomic
+                | MatrixFill
+                | MatrixLoad
+                | MultiplyAccumulate,
             )
             or (isinstance(n, Call) and n.function in self._meeting)
             for n in walk(*nodes)
@@ -130,3 +139,17 @@ def assigned_names(*nodes: Node) -> frozenset[str]:
 def owner_functions(kernel: Kernel) -> tuple[Kernel | Function, ...]:
     """Everything with a body: the functions, each before its callers, and the kernel last."""
     return (*kernel.functions, kernel)
+
+
+def sized_params(kernel: Kernel) -> tuple[Param, ...]:
+    """The parameters that are threadgroup memory, whose length a launch gives."""
+    return tuple(p for p in kernel.params if _is_sized(p))
+
+
+def bound_params(kernel: Kernel) -> tuple[Param, ...]:
+    """The parameters that a launch passes values or buffers for."""
+    return tuple(p for p in kernel.params if not _is_sized(p))
+
+
+def _is_sized(param: Param) -> bool:
+    return isinstance(param.type, Pointer) and param.type.space is AddressSpace.THREADGROUP

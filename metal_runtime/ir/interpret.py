@@ -18,6 +18,7 @@ import numpy as np
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
 from metal_runtime.errors import LaunchError
+from metal_runtime.ir.effects import sized_params
 from metal_runtime.ir.interpret_memory import Array, Frame, Machine, Mask, first_value, trailing
 from metal_runtime.ir.nodes import (
     Address,
@@ -39,6 +40,7 @@ from metal_runtime.ir.nodes import (
     Declare,
     Evaluate,
     Expr,
+    Fence,
     For,
     If,
     Kernel,
@@ -47,6 +49,7 @@ from metal_runtime.ir.nodes import (
     MatrixLoad,
     MatrixStore,
     MultiplyAccumulate,
+    Param,
     Place,
     Read,
     Return,
@@ -55,6 +58,7 @@ from metal_runtime.ir.nodes import (
     Swizzle,
     While,
 )
+from metal_runtime.ir.nodes import Array as ArrayNode
 from metal_runtime.ir.threadgroups import (
     Memory,
     Threadgroups,
@@ -86,7 +90,7 @@ def interpret(
     Args:
         arguments: by parameter name: a C-contiguous array of the element's dtype for a pointer (a
             vector element takes a last axis, or its components in a row; 4 for a vector of 3), a
-            scalar or a sequence of components for a value.
+            scalar or a sequence of components for a value, a number of bytes for threadgroup memory.
         threadgroup: threads per threadgroup; all of a row of the grid, up to 256, by default.
 
     Raises:
@@ -100,15 +104,23 @@ def interpret(
         if param.name not in arguments:
             raise LaunchError("is missing", kernel=kernel.name, parameter=param.name)
         given = arguments[param.name]
-        if isinstance(param.type, Pointer):
+        if param in sized_params(kernel):
+            frame.pointers[param.name] = groups.allocate(_sized(param, given))
+        elif isinstance(param.type, Pointer):
             elements = _storage(kernel, param.name, param.type, given)
             frame.pointers[param.name] = Memory(elements, len(elements), 0)
         else:
-            dtype, width = element_of(param.type).numpy_dtype, trailing(param.type)
+            dtype, width = _element(param.type).numpy_dtype, trailing(param.type)
             value = np.asarray(given, dtype)
             frame.variables[param.name] = np.broadcast_to(value, (machine.count, *width))
     with np.errstate(all="ignore"):
         machine.execute(kernel.body, np.ones(machine.count, bool), frame)
+
+
+def _sized(param: Param, nbytes: int) -> ArrayNode:
+    """Threadgroup memory as an array of what goes into so many bytes."""
+    assert isinstance(param.type, Pointer)
+    return ArrayNode(param.name, param.type, (nbytes // param.type.element.itemsize,))
 
 
 def _storage(kernel: Kernel, name: str, pointer: Pointer, given: Any) -> Array:
@@ -166,6 +178,8 @@ class _Machine(Machine):
                 self.evaluate(call, mask, frame)
             case Barrier():
                 self.barrier(node, mask)
+            case Fence():
+                pass  # all lanes see each store at once
             case MatrixStore(value, place):
                 matrix = self.evaluate(value, mask, frame)
                 rows = self.matrix_rows(place, node.stride, node.transpose, mask, frame)
@@ -312,8 +326,8 @@ class _Machine(Machine):
                 inner.pointers[param.name] = frame.pointers[argument.pointer]
             else:
                 inner.variables[param.name] = self.evaluate(argument, mask, frame)
-        if isinstance(function.result, DType | Vector):
-            dtype = element_of(function.result).numpy_dtype
+        if isinstance(function.result, DType | Vector | Matrix):
+            dtype = _element(function.result).numpy_dtype
             inner.result = np.zeros((self.count, *trailing(function.result)), dtype)
         if mask.any():
             self.execute(function.body, mask, inner)

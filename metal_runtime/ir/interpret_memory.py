@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from metal_runtime.errors import KernelFault
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.builtins import SIMD_WIDTH
 from metal_runtime.ir.nodes import (
     Atomic,
-    AtomicOperation,
     Barrier,
     BarrierScope,
     Expr,
@@ -134,8 +134,8 @@ class Machine:
         rows = self.index(node.place, mask, frame)
         if node.operation is AtomicOperation.LOAD:
             return self.load(node.place, mask, frame)
-        (operand,) = (self.evaluate(a, mask, frame) for a in node.args)
-        return update(node.operation, elements, rows, operand, mask)
+        operands = [self.evaluate(a, mask, frame) for a in node.args]
+        return update(node.operation, elements, rows, operands, mask)
 
 
 def trailing(type_: ValueType | Matrix) -> tuple[int, ...]:

@@ -12,6 +12,7 @@
               | Break | Continue | Return(value?)
               | Evaluate(call)                      a Call or an Atomic for its effect
               | Barrier(scope, memory)              threads of a threadgroup or simdgroup wait for each other
+              | Fence(memory)                       orders what stands before and after, and waits for nobody
               | MatrixStore(value, place, stride, transpose)
     Expr      = Constant(value)                     a scalar
               | Read(name)                          a variable or a value parameter
@@ -46,9 +47,18 @@ from dataclasses import dataclass, field
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.collectives import CollectiveOperation
 from metal_runtime.ir.operators import Operator
-from metal_runtime.msl_types import VOID, Matrix, Pointer, Type, ValueType, Vector, Void
+from metal_runtime.msl_types import (
+    VOID,
+    Matrix,
+    Pointer,
+    Type,
+    ValueType,
+    Vector,
+    Void,
+)
 from metal_runtime.source import SourceSpan
 
 
@@ -156,7 +166,7 @@ class Address(Node):
 class Call(Node):
     function: str
     args: tuple[Expr | Address, ...]
-    type: ValueType | Void
+    type: ValueType | Matrix | Void
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,30 +186,15 @@ class Collective(Node):
     type: ValueType
 
 
-class AtomicOperation(enum.Enum):
-    """MSL section 6.15.4, all in relaxed order. The values are the names of the functions."""
-
-    LOAD = "atomic_load"
-    STORE = "atomic_store"
-    EXCHANGE = "atomic_exchange"
-    ADD = "atomic_fetch_add"
-    SUB = "atomic_fetch_sub"
-    MIN = "atomic_fetch_min"
-    MAX = "atomic_fetch_max"
-    AND = "atomic_fetch_and"
-    OR = "atomic_fetch_or"
-    XOR = "atomic_fetch_xor"
-
-
 @dataclass(frozen=True, slots=True)
 class Atomic(Node):
     operation: AtomicOperation
     place: Load
     args: tuple[Expr, ...]
-    """The operand; none for LOAD."""
+    """The operands, of the element's type."""
 
     type: DType | Void
-    """Of what stood there before; void for STORE."""
+    """Of what stood there before; void where there is no result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +325,13 @@ class Barrier(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Fence(Node):
+    """Orders this thread's atomic functions and other accesses for all threads; no load or store moves across it."""
+
+    memory: tuple[MemoryFlag, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MatrixStore(Node):
     value: Expr
     place: Load
@@ -339,7 +341,7 @@ class MatrixStore(Node):
 
 Stmt = (
     Declare | Assign | If | For | While | Break | Continue | Return | Evaluate
-    | Barrier | MatrixStore
+    | Barrier | Fence | MatrixStore
 )  # fmt: skip
 Block = tuple[Stmt, ...]
 
@@ -350,7 +352,8 @@ Block = tuple[Stmt, ...]
 @dataclass(frozen=True, slots=True)
 class Param(Node):
     name: str
-    type: Pointer | ValueType
+    type: Pointer | ValueType | Matrix
+    """Matrices are passed between functions only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from metal_runtime.ir.nodes import (
     Declare,
     Evaluate,
     Expr,
+    Fence,
     For,
     Function,
     If,
@@ -132,6 +133,8 @@ def _statement(node: Stmt) -> Iterator[str]:
             yield print_expr(call)
         case Barrier(scope, memory):
             yield f"{scope.value}({', '.join(flag.value for flag in memory)})"
+        case Fence(memory):
+            yield f"fence({', '.join(flag.value for flag in memory)})"
         case MatrixStore(value, place):
             where = _matrix_place(place, node.stride, node.transpose)
             yield f"store({print_expr(value)}, {where})"

@@ -13,10 +13,10 @@ import numpy as np
 
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.ir import numpy_reference as reference
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.builtins import QUAD_WIDTH, SIMD_WIDTH
 from metal_runtime.ir.collectives import CollectiveOperation
 from metal_runtime.ir.nodes import Array as ArrayNode
-from metal_runtime.ir.nodes import AtomicOperation
 from metal_runtime.msl_types import AddressSpace, numpy_storage
 
 Array = Any  # np.ndarray
@@ -141,7 +141,12 @@ class Threadgroups:
         return np.asarray(result)[number, place]
 
 
-_UPDATES: dict[AtomicOperation, Callable[[Any, Any], Any]] = {
+def _exchanged(before: Any, expected: Any, desired: Any) -> Any:
+    """Bits are compared, so that NaN is equal to itself."""
+    return desired if before.tobytes() == expected.tobytes() else before
+
+
+_UPDATES: dict[AtomicOperation, Callable[..., Any]] = {
     AtomicOperation.STORE: lambda before, value: value,
     AtomicOperation.EXCHANGE: lambda before, value: value,
     AtomicOperation.ADD: np.add,
@@ -151,11 +156,14 @@ _UPDATES: dict[AtomicOperation, Callable[[Any, Any], Any]] = {
     AtomicOperation.AND: np.bitwise_and,
     AtomicOperation.OR: np.bitwise_or,
     AtomicOperation.XOR: np.bitwise_xor,
+    AtomicOperation.COMPARE_EXCHANGE: _exchanged,
+    AtomicOperation.MIN_ALONE: np.minimum,
+    AtomicOperation.MAX_ALONE: np.maximum,
 }
 
 
 def update(
-    operation: AtomicOperation, elements: Array, rows: Array, operand: Array, mask: Mask
+    operation: AtomicOperation, elements: Array, rows: Array, operands: list[Array], mask: Mask
 ) -> Array:
     """Changes ``elements[rows]`` lane after lane; gives what each lane of ``mask`` found."""
     before = np.zeros(len(mask), elements.dtype)
@@ -163,7 +171,7 @@ def update(
     for lane in np.flatnonzero(mask):
         row = rows[lane]
         before[lane] = elements[row]
-        elements[row] = change(elements[row], operand[lane])
+        elements[row] = change(elements[row], *(o[lane] for o in operands))
     return before
 
 

@@ -12,7 +12,6 @@ from metal_runtime.ir.nodes import (
     Assign,
     Atomic,
     Barrier,
-    BarrierScope,
     Block,
     Break,
     Call,
@@ -21,6 +20,7 @@ from metal_runtime.ir.nodes import (
     Continue,
     Declare,
     Evaluate,
+    Fence,
     For,
     Function,
     If,
@@ -55,6 +55,7 @@ def verify(kernel: Kernel) -> None:
         InternalError: names the broken rule and prints the node.
     """
     program_names_are_unique(kernel)
+    parameters_can_be_launched(kernel)
     functions: dict[str, Function] = {}
     for function in owner_functions(kernel):
         if isinstance(function, Function) and function.result != VOID:
@@ -93,6 +94,14 @@ def parameters_are_unique(owner: Kernel | Function) -> None:
     names = [p.name for p in owner.params]
     if len(set(names)) != len(names):
         fail("two parameters have one name", owner)
+
+
+def parameters_can_be_launched(kernel: Kernel) -> None:
+    """A launch passes no matrices, and no memory of one thread."""
+    for param in kernel.params:
+        own = isinstance(param.type, Pointer) and param.type.space is AddressSpace.THREAD
+        if own or isinstance(param.type, Matrix):
+            fail("no parameter of a kernel", param)
 
 
 def array_is_allocated(
@@ -235,11 +244,10 @@ def effect_is_a_call(node: Evaluate, scope: Scope) -> None:
         fail("no call", node, scope)
 
 
-def barrier_is_known(node: Barrier, scope: Scope) -> None:
-    """A barrier has a scope, and names each kind of memory once."""
-    known = isinstance(node.scope, BarrierScope) and node.memory
-    if not known or any(not isinstance(f, MemoryFlag) for f in node.memory):
-        fail("no barrier of Metal", node, scope)
+def memory_is_named(node: Barrier | Fence, scope: Scope) -> None:
+    """A barrier and a fence name each kind of memory once."""
+    if not node.memory or any(not isinstance(f, MemoryFlag) for f in node.memory):
+        fail("names no memory", node, scope)
     if len(set(node.memory)) < len(node.memory):
         fail("names a kind of memory twice", node, scope)
 
@@ -264,6 +272,7 @@ _STATEMENT_RULES: dict[type[Stmt], Callable[[Any, Scope], None]] = {
     Continue: stands_in_loop,
     Return: return_has_result_type,
     Evaluate: effect_is_a_call,
-    Barrier: barrier_is_known,
+    Barrier: memory_is_named,
+    Fence: memory_is_named,
     MatrixStore: matrix_is_stored,
 }

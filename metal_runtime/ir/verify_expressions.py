@@ -9,13 +9,13 @@ from typing import Any, NoReturn
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError
+from metal_runtime.ir.atomics import AtomicOperation, atomic_reaches, atomic_takes
 from metal_runtime.ir.builtins import BUILTINS
 from metal_runtime.ir.collectives import COLLECTIVES
 from metal_runtime.ir.nodes import (
     Address,
     Apply,
     Atomic,
-    AtomicOperation,
     Bitcast,
     Builtin,
     Call,
@@ -43,7 +43,6 @@ from metal_runtime.ir.operators import OPERATORS, OperatorTypeError
 from metal_runtime.ir.printer import print_node
 from metal_runtime.ir.walk import walk
 from metal_runtime.msl_types import (
-    ATOMIC_TYPES,
     VOID,
     Matrix,
     Pointer,
@@ -232,21 +231,14 @@ def atomic_is_typed(node: Atomic, scope: Scope) -> None:
     """An atomic function works on an element that Metal has it for, with an operand of its type."""
     pointer, operation = scope.pointers[node.place.pointer], node.operation
     element = pointer.element
-    if element not in ATOMIC_TYPES or not atomic_takes(operation, element):
+    if not (atomic_takes(operation, element) and atomic_reaches(operation, pointer.space)):
         fail(f"Metal has no {operation.value} of that type", node, scope)
-    loads = operation is AtomicOperation.LOAD
-    if pointer.const and not loads:
+    if pointer.const and operation is not AtomicOperation.LOAD:
         fail("changes memory behind a const pointer", node, scope)
-    if [a.type for a in node.args] != ([] if loads else [element]):
-        fail("no operand of the element's type", node, scope)
-    if node.type != (VOID if operation is AtomicOperation.STORE else element):
+    if [a.type for a in node.args] != [element] * operation.operands:
+        fail("no operands of the element's type", node, scope)
+    if node.type != (element if operation.has_result else VOID):
         fail("has another type", node, scope)
-
-
-def atomic_takes(operation: AtomicOperation, element: ValueType) -> bool:
-    """Whether Metal has the operation for the type: of float only what needs no order or bits."""
-    whole = ("LOAD", "STORE", "EXCHANGE", "ADD", "SUB")
-    return operation.name in whole or (isinstance(element, DType) and not element.is_float)
 
 
 def fill_is_scalar(node: MatrixFill, scope: Scope) -> None:

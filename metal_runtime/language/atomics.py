@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from metal_runtime.dtype import DType
+from metal_runtime.language.memory import mem_flags
 from metal_runtime.language.outside import only_in_a_kernel
 
 __all__ = [
+    "atomic_compare_exchange",
     "atomic_exchange",
     "atomic_fetch_add",
     "atomic_fetch_and",
@@ -24,7 +26,10 @@ __all__ = [
     "atomic_float",
     "atomic_int",
     "atomic_load",
+    "atomic_max",
+    "atomic_min",
     "atomic_store",
+    "atomic_thread_fence",
     "atomic_uint",
 ]
 
@@ -69,6 +74,29 @@ def atomic_store(x: Any, i: Any, value: Any = None) -> None:
 def atomic_exchange(x: Any, i: Any, value: Any = None) -> Any:
     """Sets ``x[i]``; gives what stood there."""
     only_in_a_kernel("atomic_exchange(x, i, value)")
+
+
+def atomic_compare_exchange(x: Any, i: Any, expected: Any, desired: Any = None) -> Any:
+    """Sets ``x[i]`` if it is ``expected``: ``found, swapped = metal.atomic_compare_exchange(x, i, expected, desired)``.
+
+    Bits are compared, also of floats. It does not fail without a cause, as MSL's weak form may.
+    """
+    only_in_a_kernel("atomic_compare_exchange(x, i, expected, desired)")
+
+
+def atomic_min(x: Any, i: Any, value: Any = None) -> None:
+    """Makes ``x[i]``, a ``ulong`` in device memory, the smaller one."""
+    only_in_a_kernel("atomic_min(x, i, value)")
+
+
+def atomic_max(x: Any, i: Any, value: Any = None) -> None:
+    """Makes ``x[i]``, a ``ulong`` in device memory, the larger one."""
+    only_in_a_kernel("atomic_max(x, i, value)")
+
+
+def atomic_thread_fence(flags: Any = mem_flags.mem_device) -> None:
+    """What this thread did before is seen by all threads before what it does after; sequentially consistent."""
+    only_in_a_kernel("atomic_thread_fence(flags)")
 
 
 def atomic_fetch_add(x: Any, i: Any, value: Any = None) -> Any:

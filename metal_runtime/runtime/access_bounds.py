@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metal_runtime.dtype import DType
-from metal_runtime.ir.effects import assigned_names
+from metal_runtime.ir.effects import assigned_names, bound_params
 from metal_runtime.ir.nodes import (
     Apply,
     Assign,
@@ -41,7 +41,7 @@ from metal_runtime.runtime.integer_python import IntegerPython, guard_limits
 
 def access_bounds(kernel: Kernel) -> AccessText | None:
     """What can be known of a kernel's accesses; None when no access is certain."""
-    pointers = tuple(p.name for p in kernel.params if isinstance(p.type, Pointer))
+    pointers = tuple(p.name for p in bound_params(kernel) if isinstance(p.type, Pointer))
     scalars = tuple(
         p.name for p in kernel.params if isinstance(p.type, DType) and not p.type.is_float
     )

@@ -259,7 +259,12 @@ def test_every_operator_has_a_spelling():
 
 def test_every_helper_has_a_text():
     from metal_runtime.emit.helpers import HELPERS
-    from metal_runtime.emit.spelling import INTEGER_SPELLINGS
+    from metal_runtime.emit.spelling import COMPARE_EXCHANGE, INTEGER_SPELLINGS
 
-    spelled = [*SPELLINGS.values(), *INTEGER_SPELLINGS.values(), HelperFunction("floor_fmod")]
+    spelled = [
+        *SPELLINGS.values(),
+        *INTEGER_SPELLINGS.values(),
+        COMPARE_EXCHANGE,
+        HelperFunction("floor_fmod"),
+    ]
     assert {s.name for s in spelled if isinstance(s, HelperFunction)} == HELPERS.keys()

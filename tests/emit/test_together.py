@@ -10,13 +10,13 @@ import pytest
 from metal_runtime.dtype import DType
 from metal_runtime.emit.ir_to_msl import ir_to_msl
 from metal_runtime.frontend.translate import translate
+from metal_runtime.ir.atomics import AtomicOperation, atomic_takes
 from metal_runtime.ir.builtins import BUILTINS
 from metal_runtime.ir.collectives import COLLECTIVES, LANE
 from metal_runtime.ir.interpret import interpret
 from metal_runtime.ir.nodes import (
     Assign,
     Atomic,
-    AtomicOperation,
     Builtin,
     Collective,
     Declare,
@@ -28,7 +28,6 @@ from metal_runtime.ir.nodes import (
     Read,
 )
 from metal_runtime.ir.printer import print_kernel
-from metal_runtime.ir.verify_expressions import atomic_takes
 from metal_runtime.msl_types import VOID, Pointer, Vector, element_of, parse_type
 from metal_runtime.passes.pipeline import optimize
 from metal_runtime.program import CompileOptions
@@ -140,17 +139,27 @@ def compare(want, have, type_, operation, name):
         assert not differing(want, have).any(), name
 
 
+LAST_WINS = (AtomicOperation.STORE, AtomicOperation.EXCHANGE, AtomicOperation.COMPARE_EXCHANGE)
+
+
 @pytest.mark.parametrize(
     ("operation", "element"),
-    [(o, e) for o in AtomicOperation for e in (INT, UINT, FLOAT) if atomic_takes(o, e)],
+    [
+        (o, e)
+        for o in AtomicOperation
+        for e in (INT, UINT, FLOAT, DType.UINT64)
+        if atomic_takes(o, e)
+    ],
     ids=lambda v: getattr(v, "name", str(v)),
 )
 def test_atomics_on_the_device(operation, element):
     """One thread, so that the order is known; then many."""
     place = Load("x", u(1), element)
     operand = Load("y", thread(), element)
-    args = () if operation is AtomicOperation.LOAD else (operand,)
-    type_ = VOID if operation is AtomicOperation.STORE else element
+    args = (operand,) * operation.operands
+    if operation is AtomicOperation.COMPARE_EXCHANGE:
+        args = (i_as(element, 7), ap("add", operand, i_as(element, 1)))
+    type_ = element if operation.has_result else VOID
     atomic = Atomic(operation, place, args, type_)
     body = [Evaluate(atomic)]
     if type_ is not VOID:
@@ -167,10 +176,11 @@ def test_atomics_on_the_device(operation, element):
         x, y, out = (
             rng.integers(0, 50, k).astype(element.numpy_dtype) for k in (3, threads, threads)
         )
+        x[1] = rng.choice([7, x[1]])
         want, have = ({"x": x.copy(), "y": y, "out": out.copy()} for _ in range(2))
         interpret(kernel, (threads, 1, 1), want, (32, 1, 1))
         run_on_cpu(kernel, (threads, 1, 1), have, (32, 1, 1))
-        if threads == 1 or operation not in (AtomicOperation.STORE, AtomicOperation.EXCHANGE):
+        if threads == 1 or operation not in LAST_WINS:
             np.testing.assert_array_equal(have["x"], want["x"])
         if threads == 1:
             np.testing.assert_array_equal(have["out"], want["out"])

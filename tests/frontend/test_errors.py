@@ -14,7 +14,14 @@ from metal_runtime.frontend.translate import declared_types, translate
 from tests.frontend import wrong_kernels
 
 HELPERS = {"helper", "recursive", "half_returning", "two_results", "writes", "bad_inside"}
-HELPERS |= {"helper_with_array", "writes_device", "helper_with_barrier"}
+HELPERS |= {
+    "takes_matrix",
+    "takes_number",
+    "returns_two_matrices",
+    "helper_with_array",
+    "writes_device",
+    "helper_with_barrier",
+}
 WRONG = [
     function
     for name, function in vars(wrong_kernels).items()

@@ -269,7 +269,7 @@ def parameter_reference(x: "device float&"):
     x = 1.0
 
 
-def parameter_threadgroup(x: "threadgroup float*"):
+def parameter_threadgroup(x: "threadgroup const float*"):
     x[0] = 1.0
 
 
@@ -992,3 +992,82 @@ def pair_as_number(x: "device float*"):
 
 def saturated_floats(x: "device float*"):
     x[0] = metal.addsat(x[1], x[2])
+
+
+def compared_without_desired(x: "device uint*"):
+    found, swapped = metal.atomic_compare_exchange(x[0], 1)
+
+
+def compared_as_number(x: "device uint*"):
+    x[1] = metal.atomic_compare_exchange(x, 0, 1, 2)
+
+
+def compared_of_short(x: "device short*"):
+    found, swapped = metal.atomic_compare_exchange(x, 0, 1, 2)
+
+
+def atomic_max_of_uint(x: "device uint*"):
+    metal.atomic_max(x[0], 3)
+
+
+def atomic_add_of_ulong(x: "device ulong*"):
+    metal.atomic_fetch_add(x[0], 3)
+
+
+def atomic_max_in_threadgroup(x: "device ulong*"):
+    tile = metal.threadgroup_array(metal.ulong, 4)
+    metal.atomic_max(tile[0], x[0])
+
+
+def atomic_max_as_value(x: "device ulong*"):
+    x[1] = metal.atomic_max(x[0], 3)
+
+
+def fence_as_value(x: "device uint*"):
+    x[0] = metal.atomic_thread_fence()
+
+
+def fence_of_number(x: "device uint*"):
+    metal.atomic_thread_fence(1)
+
+
+def parameter_thread(x: "thread float*"):
+    x[0] = 1.0
+
+
+def threadgroup_parameter_to_device(tile: "threadgroup float*", x: "device float*"):
+    writes_device(tile, x[0])
+
+
+def takes_number(v: "float"):
+    return v
+
+
+def takes_matrix(a: metal.simdgroup_float8x8):
+    return a
+
+
+def returns_two_matrices(x: "device float*", h: "device half*", n: "int"):
+    if n > 0:
+        return metal.simdgroup_load(x[0], 8)
+    return metal.simdgroup_load(h[0], 8)
+
+
+def matrix_as_parameter(a: metal.simdgroup_float8x8):
+    pass
+
+
+def matrix_of_half_passed(h: "device half*"):
+    a = takes_matrix(metal.simdgroup_load(h[0], 8))
+
+
+def number_as_matrix(x: "device float*"):
+    a = takes_matrix(x[0])
+
+
+def matrix_as_number_passed(x: "device float*"):
+    x[0] = takes_number(metal.simdgroup_load(x[0], 8))
+
+
+def matrices_returned(x: "device float*", h: "device half*"):
+    a = returns_two_matrices(x, h, 1)

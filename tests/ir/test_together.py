@@ -9,6 +9,7 @@ import pytest
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, KernelFault
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.builtins import BUILTINS
 from metal_runtime.ir.collectives import COLLECTIVES
 from metal_runtime.ir.effects import Effects
@@ -17,7 +18,6 @@ from metal_runtime.ir.nodes import (
     Array,
     Assign,
     Atomic,
-    AtomicOperation,
     Barrier,
     BarrierScope,
     Builtin,
@@ -25,6 +25,7 @@ from metal_runtime.ir.nodes import (
     Collective,
     Declare,
     Evaluate,
+    Fence,
     Function,
     If,
     Kernel,
@@ -93,11 +94,12 @@ BROKEN = {
     "simd_or takes integers": Assign(X, Collective(COLLECTIVES["simd_or"], (X,), FLOAT)),
     "simd_shuffle takes a lane": Assign(X, Collective(COLLECTIVES["simd_shuffle"], (X, u(1)), FLOAT)),
     "simd_sum gives float": Assign(OUT, Collective(COLLECTIVES["simd_sum"], (X,), UINT)),
-    "no operand of the element's type": Evaluate(add(ROW0, i(1))),
+    "no operands of the element's type": Evaluate(add(ROW0, i(1))),
     "Metal has no atomic_fetch_max": Evaluate(add(X, f(1), AtomicOperation.MAX)),
     "has another type": Evaluate(Atomic(AtomicOperation.STORE, ROW0, (u(1),), UINT)),
     "names a kind of memory twice": Barrier(BarrierScope.THREADGROUP, (MemoryFlag.DEVICE,) * 2),
-    "no barrier of Metal": Barrier(BarrierScope.THREADGROUP, ()),
+    "names no memory": Fence(()),
+    "Metal has no atomic_max": Evaluate(Atomic(AtomicOperation.MAX_ALONE, ROW0, (u(1),), VOID)),
     "no matrix of the memory's type": MatrixStore(ZEROS, ROW0, u(8), False),
     "no memory of the matrix's type": Declare("m", M, MatrixLoad(OUT, u(8), False, M)),
     "the stride is no integer": MatrixStore(ZEROS, X, f(8), False),
@@ -297,6 +299,12 @@ def test_every_function_of_lanes(width):
             assert COLLECTIVES[f"{group}_is_first"].numpy(active)[row, lane] == (lane == lanes[0])
             mask = COLLECTIVES[f"{group}_active_threads_mask"].numpy(active)
             assert mask[row, lane] == sum(1 << k for k in lanes)
+
+
+def test_no_launch_passes_a_matrix():
+    for type_ in (M, Pointer(AddressSpace.THREAD, FLOAT)):
+        with pytest.raises(InternalError, match="no parameter of a kernel"):
+            verify(Kernel("k", (Param("m", type_),), ()))
 
 
 def test_atomics_go_lane_by_lane():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.collectives import COLLECTIVES
 from metal_runtime.ir.nodes import (
     Array,
     Assign,
     Atomic,
-    AtomicOperation,
     Barrier,
     BarrierScope,
     Builtin,

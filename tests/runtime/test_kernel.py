@@ -283,3 +283,30 @@ def test_launches_with_arrays_leave_no_memory_behind():
     after = api.memory()
     assert (after.used_bytes, after.allocated_bytes) == (before.used_bytes, before.allocated_bytes)
     assert after.misses == before.misses
+
+
+def test_constants_of_a_closure() -> None:
+    """What a kernel factory is given is baked in, as function constants of MSL are: another value, another kernel."""
+
+    def made(width: int, scale: float, weighted: bool) -> Any:
+        @kernel
+        def scaled(x: "device float*") -> None:
+            tile = metal.threadgroup_array(metal.float, width)
+            i, t = metal.thread_id(), metal.thread_index_in_threadgroup
+            tile[t] = x[i]
+            metal.threadgroup_barrier()
+            if weighted:
+                x[i] = tile[width - 1 - t] * scale
+            else:
+                x[i] = tile[width - 1 - t]
+
+        return scaled
+
+    for width, scale, weighted in ((8, 2.0, True), (4, 3.0, True), (4, 3.0, False)):
+        function = made(width, scale, weighted)
+        x = np.arange(16, dtype=np.float32)
+        function(x, threads=16, threadgroup=width)
+        want = np.arange(16).reshape(-1, width)[:, ::-1].ravel() * (scale if weighted else 1)
+        np.testing.assert_array_equal(x, want)
+        assert f"float tile[{width}];" in function.msl_source
+        assert "if" not in function.msl_source.split("{", 1)[1]
