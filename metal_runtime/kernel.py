@@ -12,7 +12,7 @@ from metal_runtime.errors import KernelTypeError, LaunchError, UnsupportedPython
 from metal_runtime.msl_types import Pointer, ValueType, type_name
 from metal_runtime.runtime.argument_types import TypeKey, argument_type, type_key
 from metal_runtime.runtime.launch import arguments_by_name
-from metal_runtime.runtime.session import get_session
+from metal_runtime.runtime.sessions import get_session, session_of
 from metal_runtime.runtime.specialise import Specialisation, declared_types, specialise
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class KernelFunction:
         """Launches ``threads`` threads: an integer, or 1 to 3 of them (x, y, z).
 
         Arguments are buffers, NumPy arrays (uploaded; what the kernel writes comes back into them),
-        numbers, and tuples for vectors. ``threadgroup`` is chosen for the device when left out.
+        numbers, and tuples for vectors. ``threadgroup`` is chosen for the device when left out. It runs on
+        the device of its buffers; without one among the arguments, on the current device.
 
         Raises:
             LaunchError: something does not fit; names the kernel and the parameter.
@@ -134,13 +135,13 @@ class KernelFunction:
                 hint=f"call {self.name}({', '.join(self._declared)}, threads=n), "
                 "or threads=(width, height)",
             )
-        self._specialisation(args).plan(get_session()).launch(
+        self._specialisation(args).plan(session_of(args)).launch(
             args, threads, threadgroup, _CALL_NAMES
         )
 
     def launch(self, args: Sequence[Any], grid: Any, block: Any = None) -> None:
         """The same with the arguments in a sequence, as ``api.launch_kernel`` does it."""
-        self._specialisation(args).plan(get_session()).launch(args, grid, block)
+        self._specialisation(args).plan(session_of(args)).launch(args, grid, block)
 
     def _specialisation(self, args: Sequence[Any]) -> Specialisation:
         if self._typed is not None:
