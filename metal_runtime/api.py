@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from metal_runtime.buffer import MetalBuffer, Shape
+from metal_runtime.buffer import MetalBuffer
+from metal_runtime.compute_device import ComputeDevice
 from metal_runtime.device.pool import PoolStatistics
-from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.dtype import DType
-from metal_runtime.errors import DTypeError, MslError, ShapeError
+from metal_runtime.errors import KernelFault, MslError
 from metal_runtime.library import Library, LibraryKernel
 from metal_runtime.library import compile as compile_library
-from metal_runtime.msl_types import Vector, numpy_storage, parse_value_type
+from metal_runtime.runtime.array_arguments import DTypeLike, ShapeLike
 from metal_runtime.runtime.kernel_registry import KernelRegistry
-from metal_runtime.runtime.session import Event, get_session
+from metal_runtime.runtime.session import Event, persistent_buffers
+from metal_runtime.runtime.sessions import every_session, get_session, session_of
 
 __all__ = [
+    "ComputeDevice",
     "DType",
     "KernelRegistry",
     "MetalBuffer",
@@ -45,10 +46,6 @@ __all__ = [
     "zeros",
 ]
 
-ShapeLike = int | Sequence[int]
-DTypeLike = Any
-"""A DType, a NumPy dtype or its name, or an MSL type name; a vector's name adds its axis to the shape."""
-
 
 # --- arrays --------------------------------------------------------------------------------------
 
@@ -65,11 +62,7 @@ def asarray(array: Any, *, persistent: bool | None = None) -> MetalBuffer:
     """
     if isinstance(array, MetalBuffer):
         return array
-    source = _to_numpy_array(array)
-    dtype = DType.from_numpy(source.dtype)
-    buffer = get_session().empty(source.shape, dtype, persistent=persistent)
-    buffer.numpy()[...] = source
-    return buffer
+    return device().asarray(array, persistent=persistent)
 
 
 def empty(
@@ -84,18 +77,12 @@ def empty(
         DTypeError: Metal has no such dtype.
         DeviceMemoryError: the device or the limit has no room.
     """
-    extents, element = _extents(shape), _element(dtype)
-    scalar, trailing = (
-        (element.element, numpy_storage(element)[1])
-        if isinstance(element, Vector)
-        else (element, ())
-    )
-    return get_session().empty(extents + trailing, scalar, persistent=persistent)
+    return device().empty(shape, dtype, persistent=persistent)
 
 
 def empty_like(buffer: MetalBuffer, *, persistent: bool | None = None) -> MetalBuffer:
-    """A buffer of the same shape and dtype; its elements are whatever the memory held."""
-    return get_session().empty(buffer.shape, buffer.dtype, persistent=persistent)
+    """A buffer of the same shape and dtype on the same device; its elements are whatever the memory held."""
+    return session_of((buffer,)).empty(buffer.shape, buffer.dtype, persistent=persistent)
 
 
 def full(
@@ -106,9 +93,7 @@ def full(
     persistent: bool | None = None,
 ) -> MetalBuffer:
     """A buffer with every element ``value``."""
-    buffer = empty(shape, dtype, persistent=persistent)
-    buffer.numpy()[...] = value
-    return buffer
+    return device().full(shape, value, dtype, persistent=persistent)
 
 
 def zeros(
@@ -167,8 +152,15 @@ def launch(
 
 
 def synchronize() -> None:
-    """Waits until every launch has ended. Raises KernelFault for one that failed."""
-    get_session().synchronize()
+    """Waits until every launch on every device has ended. Raises KernelFault for one that failed."""
+    faults = []
+    for session in every_session():
+        try:
+            session.synchronize()
+        except KernelFault as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]
 
 
 @contextmanager
@@ -182,36 +174,44 @@ def fused() -> Iterator[None]:
 
 def enable_persistence_default(value: bool = True) -> None:
     """Whether buffers are persistent unless they say otherwise (see ``asarray``)."""
-    get_session().persistent_default = bool(value)
-
-
-def persistent_buffers() -> AbstractContextManager[None]:
-    """Within the block, in this thread, new buffers are persistent unless they say otherwise."""
-    return get_session().persistent_buffers()
+    get_session().shared.persistent_default = bool(value)
 
 
 def memory() -> PoolStatistics:
-    """What the pool holds at this moment, in bytes and blocks."""
-    return get_session().pool.statistics()
+    """What the current device's pool holds at this moment, in bytes and blocks."""
+    return device().memory()
 
 
 def trim() -> int:
-    """Gives memory that waits for reuse back to the system, persistent or not; the bytes that it was."""
-    return get_session().pool.trim()
+    """Gives the current device's memory that waits for reuse back to the system; the bytes that it was."""
+    return device().trim()
 
 
 def set_memory_limit(limit: int | None) -> None:
-    """The most bytes that buffers and memory waiting for reuse may take together; None: what the device has.
+    """The most bytes that the current device's buffers and memory waiting for reuse may take together.
+
+    None: what the device has.
 
     Raises:
         DeviceMemoryError: live buffers hold more than that already.
     """
-    get_session().pool.set_limit(limit)
+    device().set_memory_limit(limit)
 
 
-def device() -> DeviceTraits:
-    """The device that this process uses (``IRIS_DEVICE`` chooses it): its name, limits and memory."""
-    return get_session().device.traits
+def device(name: str | None = None) -> ComputeDevice:
+    """A device by name (``"cpu"``, ``"metal"``), or the current one; ``with api.device("cpu"):`` makes it current.
+
+    The current device is ``IRIS_DEVICE``; without it Metal on a Mac, and the CPU elsewhere. A kernel or an
+    operator runs on the device of its buffers, whichever is current; without a buffer, on the current one.
+
+    Raises:
+        DeviceError: there is no such device, or it does not open here; says why.
+    """
+    if name is None:
+        return ComputeDevice(get_session().device_name)
+    found = ComputeDevice(name)
+    _ = found.traits  # it opens now, or says why not
+    return found
 
 
 def log_event(name: str, duration_ms: float, phase: str = "run") -> None:
@@ -220,8 +220,8 @@ def log_event(name: str, duration_ms: float, phase: str = "run") -> None:
 
 
 def _library(source: str, name: str) -> Library:
-    """Each text is read once a session, however many kernels are taken from it."""
-    libraries = get_session().libraries
+    """Each text is read once, however many kernels are taken from it."""
+    libraries = get_session().shared.libraries
     library = libraries.get(source) if isinstance(source, str) else None
     if library is None:
         if not isinstance(source, str) or not source.strip():
@@ -231,64 +231,3 @@ def _library(source: str, name: str) -> Library:
             )
         library = libraries[source] = compile_library(source)
     return library
-
-
-# --- what callers pass ---------------------------------------------------------------------------
-
-
-def _to_numpy_array(array: Any) -> np.ndarray[Any, Any]:
-    if isinstance(array, np.ndarray | np.generic):
-        return np.asarray(array)
-    try:
-        source = np.asarray(array)
-    except ValueError as error:
-        raise ShapeError(
-            "cannot make a buffer of rows of different lengths",
-            hint="give every row one length, or pass each row by itself",
-        ) from error
-    if hasattr(array, "__array__") or hasattr(array, "__array_interface__"):
-        return source  # another library's array has a dtype of its own
-    if source.dtype == np.float64:
-        return source.astype(np.float32)
-    if source.dtype == np.int64:
-        small = source.astype(np.int32)
-        return small if np.array_equal(small, source) else source
-    if source.dtype == object:
-        raise DTypeError(
-            f"cannot make a buffer of {type(array).__name__} objects",
-            hint="pass numbers, lists of numbers, or an array",
-        )
-    return source
-
-
-def _extents(shape: ShapeLike) -> Shape:
-    parts = shape if isinstance(shape, Sequence) else (shape,)
-    try:
-        extents = tuple(operator.index(part) for part in parts)
-    except TypeError:
-        raise ShapeError(
-            f"shape {shape!r} holds something that is no integer",
-            hint="give an integer or a tuple of them, such as (height, width)",
-        ) from None
-    if any(extent < 0 for extent in extents):
-        raise ShapeError(f"shape {shape!r} is negative on one axis")
-    return extents
-
-
-def _element(dtype: DTypeLike) -> DType | Vector:
-    if isinstance(dtype, DType | Vector):
-        return dtype
-    if isinstance(dtype, str):
-        # NumPy's names for NumPy's types first would read "long" and "half" as C does.
-        named = parse_value_type(dtype)
-        if named is not None:
-            return named
-    try:
-        return DType.from_numpy(dtype)
-    except TypeError as error:
-        if isinstance(error, DTypeError):
-            raise
-        raise DTypeError(
-            f"{dtype!r} is no dtype",
-            hint="give a DType, a NumPy dtype, or a name such as 'float32', 'half' or 'float4'",
-        ) from None

@@ -13,7 +13,7 @@ from metal_runtime.array_operators import ArrayOperators
 from metal_runtime.device.pool import Block, Pool
 from metal_runtime.device.protocol import BufferBinding
 from metal_runtime.dtype import DType
-from metal_runtime.errors import ClosedBufferError, DTypeError, ShapeError
+from metal_runtime.errors import ClosedBufferError, DeviceError, DTypeError, ShapeError
 
 Shape = tuple[int, ...]
 
@@ -26,6 +26,15 @@ class BufferHost(Protocol):
 
     @property
     def pool(self) -> Pool: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def elsewhere(self, device: str) -> BufferHost:
+        """The session of a device; this one, if it is its own and open."""
+        ...
+
+    def empty(self, shape: Shape, dtype: DType) -> MetalBuffer: ...
 
     def synchronize(self) -> None:
         """Waits until every launch has ended."""
@@ -196,6 +205,23 @@ class MetalBuffer(ArrayOperators):
             )
         self.numpy()[...] = array
         return self
+
+    def to(self, device: Any) -> MetalBuffer:
+        """A copy on another device (a name, or what ``api.device`` gives); the buffer itself if it is there.
+
+        Raises DeviceError when there is no such device.
+        """
+        name = device if isinstance(device, str) else getattr(device, "backend", None)
+        if not isinstance(name, str):
+            raise DeviceError(
+                f"a {type(device).__name__} is no device",
+                hint='write buffer.to("cpu"), for example',
+            )
+        self._open()
+        target = self._host.elsewhere(name)
+        return (
+            self if target is self._host else target.empty(self._shape, self._dtype).copy_from(self)
+        )
 
     def item(self) -> Any:
         """The one element as a Python number. Raises ShapeError when there is not exactly one."""

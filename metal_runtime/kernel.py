@@ -12,7 +12,7 @@ from metal_runtime.errors import KernelTypeError, LaunchError, UnsupportedPython
 from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, type_name
 from metal_runtime.runtime.argument_types import TypeKey, argument_type, type_key
 from metal_runtime.runtime.launch import arguments_by_name
-from metal_runtime.runtime.session import get_session
+from metal_runtime.runtime.sessions import get_session, session_of
 from metal_runtime.runtime.specialise import Specialisation, declared_types, specialise
 from metal_runtime.runtime.threadgroups import memory_lengths, require_threadgroup
 
@@ -128,7 +128,8 @@ class KernelFunction:
         Arguments are buffers, NumPy arrays (uploaded; what the kernel writes comes back into them),
         numbers, and tuples for vectors. ``threadgroup`` is chosen for the device when left out.
         ``threadgroup_memory`` is the bytes of each ``threadgroup`` parameter, in order or by name; none is
-        passed among the arguments.
+        passed among the arguments. It runs on the device of its buffers; without one among the arguments, on
+        the current device.
 
         Raises:
             LaunchError: something does not fit; names the kernel and the parameter.
@@ -143,7 +144,7 @@ class KernelFunction:
                 hint=f"call {self.name}({', '.join(self._passed)}, threads=n), "
                 "or threads=(width, height)",
             )
-        plan = self._specialisation(args).plan(get_session())
+        plan = self._specialisation(args).plan(session_of(args))
         memory: tuple[int, ...] = ()
         if threadgroup_memory is not None or len(self._passed) < len(self._declared):
             signature = plan.pipeline.signature
@@ -158,7 +159,7 @@ class KernelFunction:
         if len(self._passed) < len(self._declared):
             self(*args, threads=grid, threadgroup=block)
         else:
-            self._specialisation(args).plan(get_session()).launch(args, grid, block)
+            self._specialisation(args).plan(session_of(args)).launch(args, grid, block)
 
     def _specialisation(self, args: Sequence[Any]) -> Specialisation:
         if self._typed is not None:

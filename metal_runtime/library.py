@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from metal_runtime.errors import LaunchError, MslError, UnknownKernelError
 from metal_runtime.msl_types import type_name
 from metal_runtime.program import CompileOptions, MathMode, MslProgram, Signature
-from metal_runtime.runtime.launch import LaunchPlan, arguments_by_name
+from metal_runtime.runtime.launch import LaunchPlan, arguments_by_name, open_plans
 from metal_runtime.runtime.msl_source import (
     folders,
     headers_digest,
@@ -21,7 +21,8 @@ from metal_runtime.runtime.msl_source import (
     plain_value,
     text_and_file,
 )
-from metal_runtime.runtime.session import Session, get_session
+from metal_runtime.runtime.session import Session
+from metal_runtime.runtime.sessions import get_session, session_of
 from metal_runtime.runtime.signature_text import signature_text
 from metal_runtime.runtime.threadgroups import (
     check_static_memory,
@@ -215,7 +216,7 @@ class LibraryKernel:
         self.library = library
         self.name = shown or name
         self._function = name
-        self._plan: LaunchPlan | None = None
+        self._plans: dict[Session, LaunchPlan] = {}
         self._lock = threading.Lock()
 
     def __call__(
@@ -227,7 +228,7 @@ class LibraryKernel:
         threadgroup_memory: Any = None,
         **named: Any,
     ) -> None:
-        """Launches the kernel and waits for arrays that it writes.
+        """Launches the kernel, on the device of its buffers or else the current one; waits for arrays that it writes.
 
         Args:
             args, named: in the order of buffer indices, or by name: buffers, NumPy arrays (written ones come
@@ -243,7 +244,7 @@ class LibraryKernel:
             MslError: the compiler refuses the kernel, at its line.
             KernelFault: it failed while it ran.
         """
-        plan = self.prepare()
+        plan = self._plan(session_of((*args, *named.values()) if named else args))
         arguments = plan.pipeline.signature.arguments
         if named or len(args) != len(arguments):
             optional = [a.name for a in arguments if not a.active]
@@ -264,26 +265,29 @@ class LibraryKernel:
 
     def launch(self, args: Sequence[Any], grid: Any, block: Any = None) -> None:
         """Launches ``grid`` threads in threadgroups of ``block``. Raises MslError, LaunchError, KernelFault."""
-        plan = self.prepare()
+        plan = self._plan(session_of(args))
         if plan.needs_threadgroup or plan.pipeline.signature.threadgroup_arguments:
             self(*args, threads=grid, threadgroup=block)
         else:
             plan.launch(args, grid, block)
 
     def prepare(self) -> LaunchPlan:
-        """Compiles for the session's device, unless that is done.
+        """Compiles for the current device, unless that is done.
 
         Raises:
             MslError: the compiler refuses it, at the text's line.
             LaunchError: a function constant that it needs has no value.
         """
-        session = get_session()
-        plan = self._plan
-        if plan is None or plan.session is not session:
+        return self._plan(get_session())
+
+    def _plan(self, session: Session) -> LaunchPlan:
+        plan = self._plans.get(session)
+        if plan is None:
             with self._lock:
-                plan = self._plan
-                if plan is None or plan.session is not session:
-                    plan = self._plan = self._prepared(session)
+                plan = self._plans.get(session)
+                if plan is None:
+                    plan = self._prepared(session)
+                    self._plans = {**open_plans(self._plans), session: plan}
         return plan
 
     def _prepared(self, session: Session) -> LaunchPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from metal_runtime.errors import IrisError
@@ -44,8 +45,8 @@ def _positive(name: str, text: str, *, whole: bool) -> float:
 
 
 def device_name() -> str:
-    """``IRIS_DEVICE``: the backend that programs run on (default ``cpu``)."""
-    return os.environ.get("IRIS_DEVICE") or "cpu"
+    """``IRIS_DEVICE``: the backend that programs run on; by default ``metal`` on a Mac, ``cpu`` elsewhere."""
+    return os.environ.get("IRIS_DEVICE") or ("metal" if sys.platform == "darwin" else "cpu")
 
 
 def metal_debug() -> bool:

@@ -111,7 +111,7 @@ def _report(console: Console, outcome: Outcome) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from metal_runtime.runtime.session import get_session
+    from metal_runtime.runtime.sessions import get_session
 
     points = outcome.turns.size
     table = Table(box=None, pad_edge=False, header_style="bright_black")

@@ -11,7 +11,7 @@ from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError
 from metal_runtime.ops.functions import Operand
 from metal_runtime.ops.promotion import dtype_name
-from metal_runtime.runtime.session import get_session
+from metal_runtime.runtime.sessions import session_of
 
 
 def cast(a: Operand, dtype: Any, out: MetalBuffer | None = None) -> MetalBuffer:
@@ -24,7 +24,7 @@ def cast(a: Operand, dtype: Any, out: MetalBuffer | None = None) -> MetalBuffer:
         DTypeError: Metal has no such dtype, or ``out`` has another one.
         ShapeError: ``out`` has another shape.
     """
-    session = get_session()
+    session = session_of((a, out))
     target = DType.from_numpy(dtype)
     if out is None:
         shape = a.shape if isinstance(a, MetalBuffer | np.ndarray) else ()

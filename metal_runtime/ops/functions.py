@@ -11,7 +11,7 @@ from metal_runtime.buffer import MetalBuffer
 from metal_runtime.errors import DTypeError
 from metal_runtime.ops.definitions import DEFINITIONS
 from metal_runtime.ops.scalars import read_scalar
-from metal_runtime.runtime.session import get_session
+from metal_runtime.runtime.sessions import session_of
 
 Number = bool | int | float | np.generic
 """A scalar operand."""
@@ -61,7 +61,7 @@ def unary(name: str) -> Unary:
     """``ops.<name>(a, out=None)``."""
 
     def operator(a: Operand, out: MetalBuffer | None = None) -> MetalBuffer:
-        return get_session().run_elementwise(name, (a,), out)
+        return _run(name, (a,), out)
 
     return _documented(operator, name)
 
@@ -70,7 +70,7 @@ def binary(name: str) -> Binary:
     """``ops.<name>(a, b, out=None)``."""
 
     def operator(a: Operand, b: Operand, out: MetalBuffer | None = None) -> MetalBuffer:
-        return get_session().run_elementwise(name, (a, b), out)
+        return _run(name, (a, b), out)
 
     return _documented(operator, name)
 
@@ -79,7 +79,7 @@ def fma_function() -> Fma:
     """``ops.fma(a, b, c, out=None)``."""
 
     def operator(a: Operand, b: Operand, c: Operand, out: MetalBuffer | None = None) -> MetalBuffer:
-        return get_session().run_elementwise("fma", (a, b, c), out)
+        return _run("fma", (a, b, c), out)
 
     return _documented(operator, "fma")
 
@@ -90,7 +90,7 @@ def clamp_function() -> Clamp:
     def operator(
         x: Operand, low: Operand, high: Operand, out: MetalBuffer | None = None
     ) -> MetalBuffer:
-        return get_session().run_elementwise("clamp", (x, low, high), out)
+        return _run("clamp", (x, low, high), out)
 
     return _documented(operator, "clamp")
 
@@ -101,7 +101,7 @@ def where_function() -> Where:
     def operator(
         condition: Operand, x: Operand, y: Operand, out: MetalBuffer | None = None
     ) -> MetalBuffer:
-        return get_session().run_elementwise("where", (condition, x, y), out)
+        return _run("where", (condition, x, y), out)
 
     return _documented(operator, "where")
 
@@ -112,7 +112,7 @@ def array_scalar(name: str) -> ArrayScalar:
 
     def operator(a: Operand, s: Number, out: MetalBuffer | None = None) -> MetalBuffer:
         _require_scalar(public, s)
-        return get_session().run_elementwise(name, (a, s), out)
+        return _run(name, (a, s), out)
 
     return _named(operator, public, f"``ops.{name}(a, s)`` with a scalar s.")
 
@@ -123,9 +123,14 @@ def scalar_array(name: str) -> ScalarArray:
 
     def operator(s: Number, a: Operand, out: MetalBuffer | None = None) -> MetalBuffer:
         _require_scalar(public, s)
-        return get_session().run_elementwise(name, (s, a), out)
+        return _run(name, (s, a), out)
 
     return _named(operator, public, f"``ops.{name}(s, a)`` with a scalar s.")
+
+
+def _run(name: str, operands: tuple[Any, ...], out: MetalBuffer | None) -> MetalBuffer:
+    """Runs an operator on the device of its buffers, or the current one for arrays and numbers."""
+    return session_of((*operands, out)).run_elementwise(name, operands, out)
 
 
 def _require_scalar(public: str, value: Any) -> None:

@@ -11,8 +11,8 @@ from metal_runtime.ops.callable_module import make_callable
 from metal_runtime.ops.compiled import launch
 from metal_runtime.ops.indexing import select_along
 from metal_runtime.ops.indexing_kernels import gather_program
-from metal_runtime.ops.operands import as_buffer, upload
-from metal_runtime.runtime.session import get_session
+from metal_runtime.ops.operands import as_buffer, own_buffer, upload
+from metal_runtime.runtime.sessions import session_of
 
 
 def gather(
@@ -29,8 +29,10 @@ def gather(
         ShapeError: an index is out of range, or there is no such axis.
         DTypeError: the indices are no integers.
     """
-    session = get_session()
+    session = session_of((input, indices))
     source = as_buffer(session, "gather", input)
+    if isinstance(indices, MetalBuffer):
+        own_buffer(session, "gather", indices)
     chosen = select_along("gather", source.shape, indices, axis)
     out = session.empty(chosen.selected, source.dtype)
     if out.size == 0:

@@ -11,6 +11,7 @@ from metal_runtime.dtype import DType
 from metal_runtime.errors import DeviceError, DTypeError
 from metal_runtime.ops.promotion import can_store, dtype_name
 from metal_runtime.ops.scalars import Scalar, read_scalar
+from metal_runtime.runtime.buffer_arguments import where
 from metal_runtime.runtime.session import Session
 
 
@@ -23,7 +24,7 @@ def foreign_operand(
 
     Raises:
         DTypeError: neither buffer, array nor number, or of a dtype that Metal has not.
-        DeviceError: a buffer of another session.
+        DeviceError: a buffer on another device.
     """
     try:
         scalar = read_scalar(value)
@@ -61,9 +62,8 @@ def own_buffer(session: Session, name: str, value: Any) -> MetalBuffer:
         raise DTypeError(f"ops.{name} does not take a {type(value).__name__}", hint=hint)
     if value._host is not session:
         raise DeviceError(
-            f"ops.{name}: the buffer of shape {value.shape} belongs to another session",
-            hint="buffers do not cross a fork or a change of device: make it anew with "
-            "api.asarray(buffer.to_numpy())",
+            f"ops.{name}: the buffer of shape {value.shape} is {where(value, session.device_name)}",
+            hint=f'copy it with buffer.to("{session.device_name}")',
         )
     return value
 

@@ -32,7 +32,8 @@ from metal_runtime.ops.reduction_kernels import (
     column_program,
     line_program,
 )
-from metal_runtime.runtime.session import Session, get_session
+from metal_runtime.runtime.session import Session
+from metal_runtime.runtime.sessions import session_of
 
 Axes = int | tuple[int, ...] | list[int] | None
 """One axis, several, or all; negative ones count from the last."""
@@ -73,7 +74,7 @@ def reduce_min(
 
 def _reduce(reduction: Reduction, given: Any, axis: Axes, keepdims: bool) -> MetalBuffer:
     name = f"reduction.reduce_{reduction.name}"
-    session = get_session()
+    session = session_of((given,))
     buffer = as_buffer(session, name, given)
     shape = buffer.shape
     axes = _checked_axes(name, shape, axis)

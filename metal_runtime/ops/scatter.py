@@ -12,9 +12,9 @@ from metal_runtime.ops.callable_module import make_callable
 from metal_runtime.ops.compiled import launch
 from metal_runtime.ops.indexing import UNSELECTED, Selection, select_along
 from metal_runtime.ops.indexing_kernels import scatter_program
-from metal_runtime.ops.operands import as_buffer, upload
+from metal_runtime.ops.operands import as_buffer, own_buffer, upload
 from metal_runtime.ops.promotion import dtype_name
-from metal_runtime.runtime.session import get_session
+from metal_runtime.runtime.sessions import session_of
 
 
 def scatter(
@@ -33,8 +33,10 @@ def scatter(
         ShapeError: an index is out of range, there is no such axis, or ``values`` has another shape.
         DTypeError: the indices are no integers, or ``values`` has another dtype.
     """
-    session = get_session()
+    session = session_of((input, values, indices))
     source = as_buffer(session, "scatter", input)
+    if isinstance(indices, MetalBuffer):
+        own_buffer(session, "scatter", indices)
     chosen = select_along("scatter", source.shape, indices, axis)
     new = as_buffer(session, "scatter", values)
     _check_values(source, chosen, new)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from metal_runtime.buffer import MetalBuffer as MetalBuffer
     from metal_runtime.runtime.session import Session as Session
-    from metal_runtime.runtime.session import get_session as get_runtime
-    from metal_runtime.runtime.session import get_session as get_session
+    from metal_runtime.runtime.sessions import get_session as get_runtime
+    from metal_runtime.runtime.sessions import get_session as get_session
 
 __all__ = ["MetalBuffer", "Session", "get_runtime", "get_session"]
 
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return MetalBuffer
     if name in ("get_runtime", "get_session"):
-        from metal_runtime.runtime.session import get_session
+        from metal_runtime.runtime.sessions import get_session
 
         return get_session
     if name == "Session":

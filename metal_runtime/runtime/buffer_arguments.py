@@ -52,6 +52,13 @@ def fast_binding(argument: Argument, session: Session) -> Callable[[Any], Bindin
     return fast_vector if type_.element != Vector(wanted, 3) else lambda value: None
 
 
+def where(buffer: MetalBuffer, here: str) -> str:
+    """Where a buffer is that is not of the session that uses it."""
+    if buffer.device == here:
+        return f"of a session of device `{here}` that has ended, or of before a fork"
+    return f"on device `{buffer.device}`, not on `{here}`"
+
+
 def storage_width(type_: ValueType) -> int:
     """Components' worth of room that a buffer element takes: 4 for a vector of 3."""
     return type_.itemsize // element_of(type_).itemsize
@@ -129,11 +136,11 @@ class Uploads:
                 "launch before close(), or before its `with` block ends",
             )
         if buffer._host is not self.session:
+            here = self.session.device_name
             raise self._error(
                 argument,
-                "the buffer belongs to another session",
-                "buffers do not cross a fork or a change of device: make it anew with "
-                "api.asarray(buffer.to_numpy())",
+                f"the buffer is {where(buffer, here)}",
+                f'copy it with buffer.to("{here}")',
             )
         self._check_type(argument, buffer.dtype, buffer.shape, buffer.nbytes, is_buffer=True)
         return binding

@@ -126,6 +126,11 @@ class LaunchPlan:
         return found
 
 
+def open_plans(plans: Mapping[Session, LaunchPlan]) -> dict[Session, LaunchPlan]:
+    """The plans without those of closed sessions, whose devices they would keep alive."""
+    return {session: plan for session, plan in plans.items() if not session.closed}
+
+
 def _config_key(grid: Any, threadgroup: Any) -> Any:
     """What to remember a launch shape under: integers and tuples of them only, since 4.0 == 4 == True + 3."""
     if grid.__class__ is int and threadgroup is None:

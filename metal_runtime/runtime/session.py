@@ -1,19 +1,16 @@
-"""The session: the one module-level mutable state. It owns the device, its pool, its caches and the kernels' names."""
+"""The session: all that belongs to one device of the process: the device, its pool, its caches, its operators."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import contextvars
 import importlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.device.pool import Pool
 from metal_runtime.device.protocol import Device
@@ -28,6 +25,7 @@ Elementwise = Callable[[str, Sequence[Any], MetalBuffer | None], MetalBuffer]
 """``(operator name, operands, out) -> result``: what ``metal_runtime.ops`` makes for a session."""
 
 _OPERATORS = "metal_runtime.ops.elementwise"  # its `runner_of(session)` makes an Elementwise
+_SESSIONS = "metal_runtime.runtime.sessions"  # its `session_on(name)` finds the session of a device
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +37,40 @@ class Event:
     phase: str
 
 
+@dataclass(slots=True)
+class Shared:
+    """What is the same on every device of a process."""
+
+    kernels: KernelRegistry = field(default_factory=KernelRegistry)
+    libraries: dict[str, Any] = field(default_factory=dict)
+    """What ``api.launch`` made of MSL texts."""
+
+    persistent_default: bool = False
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=10_000))
+
+    def forked(self) -> Shared:
+        """The child's own after a fork; locks that another thread of the parent held are not in it."""
+        return replace(self, kernels=self.kernels.copy(), events=deque(maxlen=self.events.maxlen))
+
+
 class Session:
     """A device that opens on first use, and everything that belongs to it. Safe to use from many threads."""
 
-    def __init__(self, device_name: str, *, kernels: KernelRegistry | None = None) -> None:
+    def __init__(self, device_name: str, shared: Shared | None = None) -> None:
         self.device_name = device_name
-        self.kernels = KernelRegistry() if kernels is None else kernels
+        self.shared = Shared() if shared is None else shared
         self.programs = ProgramCache(lambda program: self.device.load(program))
-        self.libraries: dict[str, Any] = {}
-        """What ``api.launch`` made of MSL texts."""
-        self.persistent_default = False
-        self.events: deque[Event] = deque(maxlen=10_000)
-        self._persistent_here: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
-            "iris_persistent", default=None
-        )
+        self.closed = False
+        """For good; ``sessions.py`` puts a fresh session in its place."""
         self._lock = threading.RLock()
         self._device: Device | None = None
         self._pool: Pool | None = None
         self._elementwise: Elementwise | None = None
-        self._closed = False
+
+    @property
+    def kernels(self) -> KernelRegistry:
+        """The kernels by name, of every device."""
+        return self.shared.kernels
 
     # --- device and memory -----------------------------------------------------------------------
 
@@ -67,7 +80,7 @@ class Session:
         device = self._device
         if device is None:
             with self._lock:
-                if self._closed:
+                if self.closed:
                     raise DeviceError(
                         "the session is closed", hint="use get_runtime() for the new one"
                     )
@@ -95,25 +108,23 @@ class Session:
     def empty(self, shape: Shape, dtype: DType, *, persistent: bool | None = None) -> MetalBuffer:
         """A new buffer whose elements are whatever the memory held."""
         if persistent is None:
-            here = self._persistent_here.get()
-            persistent = self.persistent_default if here is None else here
+            here = _persistent_here.get()
+            persistent = self.shared.persistent_default if here is None else here
         nbytes = dtype.itemsize
         for extent in shape:
             nbytes *= extent
         return MetalBuffer(self, self.pool.take(nbytes, persistent=persistent), shape, dtype)
 
-    @contextlib.contextmanager
-    def persistent_buffers(self) -> Iterator[None]:
-        """Within the block, and in this thread or task only, new buffers are persistent."""
-        token = self._persistent_here.set(True)
-        try:
-            yield
-        finally:
-            self._persistent_here.reset(token)
+    def elsewhere(self, device: str) -> Session:
+        """The session of a device; this one, if it is its own and open."""
+        if device == self.device_name and not self.closed:
+            return self
+        found: Session = importlib.import_module(_SESSIONS).session_on(device)
+        return found
 
     def synchronize(self) -> None:
         """Waits until every launch has ended. Raises KernelFault for one that failed."""
-        if self._device is not None and not self._closed:
+        if self._device is not None and not self.closed:
             self._device.stream.synchronize()
 
     # --- operators -------------------------------------------------------------------------------
@@ -131,19 +142,15 @@ class Session:
 
     def log_event(self, event: Event) -> None:
         """Keeps an event (the last 10,000 are kept) and logs it."""
-        self.events.append(event)
+        self.shared.events.append(event)
         get_logger().debug("%s %s %.3f ms", event.phase, event.name, event.duration_ms)
 
     def close(self) -> None:
-        """Gives memory, threads and handles back, for good; may be called twice.
-
-        When it was the session of the process, a fresh one with the same kernels takes its place.
-        """
+        """Gives memory, threads and handles back, for good; may be called twice."""
         with self._lock:
             device, self._device = self._device, None
             pool, self._pool = self._pool, None
-            abandoned, self._closed = self._closed, True
-        _replace(self)
+            abandoned, self.closed = self.closed, True
         if abandoned or device is None:
             return
         device.stream.synchronize()
@@ -151,61 +158,24 @@ class Session:
             pool.close()
         device.close()
 
-    def abandon(self) -> Session:
+    def abandon(self) -> None:
         """After a fork the child has the parent's memory but none of its threads: the device is not touched again.
 
-        Returns the child's session. Buffers of the parent stay readable.
+        Buffers of the parent stay readable.
         """
-        self._closed = True
-        return self._successor()
-
-    def _successor(self) -> Session:
-        session = Session(self.device_name, kernels=self.kernels.copy())
-        session.persistent_default = self.persistent_default
-        return session
+        self.closed = True
 
 
-_session: Session | None = None
-_session_lock = threading.Lock()
+_persistent_here: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
+    "iris_persistent", default=None
+)
 
 
-def get_session() -> Session:
-    """The session of this process, on the device that ``IRIS_DEVICE`` names (default ``cpu``)."""
-    global _session
-    if _session is None:
-        with _session_lock:
-            if _session is None:
-                _session = Session(settings.device_name())
-    return _session
-
-
-def set_session(session: Session | None) -> Session | None:
-    """Puts another session in place (None: a fresh one on next use) and returns the one before, still open."""
-    global _session
-    with _session_lock:
-        before, _session = _session, session
-    return before
-
-
-def _close_at_exit() -> None:
-    if _session is not None:
-        _session.close()
-
-
-def _replace(closed: Session) -> None:
-    global _session
-    with _session_lock:
-        if _session is closed:
-            _session = closed._successor()
-
-
-def _renew_after_fork() -> None:
-    global _session, _session_lock
-    _session_lock = threading.Lock()  # another thread may have held it
-    if _session is not None:
-        _session = _session.abandon()
-
-
-atexit.register(_close_at_exit)
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_after_fork)
+@contextlib.contextmanager
+def persistent_buffers() -> Iterator[None]:
+    """Within the block, and in this thread or task only, new buffers are persistent on every device."""
+    token = _persistent_here.set(True)
+    try:
+        yield
+    finally:
+        _persistent_here.reset(token)

@@ -11,7 +11,7 @@ from metal_runtime.msl_types import Pointer, ValueType, type_name
 from metal_runtime.program import MslProgram
 from metal_runtime.runtime import program_store
 from metal_runtime.runtime.accesses import AccessBounds, AccessText
-from metal_runtime.runtime.launch import LaunchPlan
+from metal_runtime.runtime.launch import LaunchPlan, open_plans
 from metal_runtime.runtime.program_key import program_key
 from metal_runtime.runtime.session import Session
 
@@ -38,7 +38,7 @@ class Specialisation:
         self.program = text.program
         self._accesses = text.accesses
         self._make_ir = make_ir
-        self._plan: LaunchPlan | None = None
+        self._plans: dict[Session, LaunchPlan] = {}
         self._lock = threading.Lock()
 
     @property
@@ -48,15 +48,18 @@ class Specialisation:
 
     def plan(self, session: Session) -> LaunchPlan:
         """The plan for a session, made when there is none. Raises MslError."""
-        plan = self._plan
-        if plan is None or plan.session is not session:
-            with self._lock:
-                plan = self._plan
-                if plan is None or plan.session is not session:
-                    (signature,) = self.program.entry_points
-                    pipeline = session.programs.pipeline(self.program, signature.name)
-                    bounds = None if self._accesses is None else AccessBounds(self._accesses)
-                    plan = self._plan = LaunchPlan(self.name, pipeline, session, bounds)
+        plan = self._plans.get(session)
+        return self._make_plan(session) if plan is None else plan
+
+    def _make_plan(self, session: Session) -> LaunchPlan:
+        with self._lock:
+            plan = self._plans.get(session)
+            if plan is None:
+                (signature,) = self.program.entry_points
+                pipeline = session.programs.pipeline(self.program, signature.name)
+                bounds = None if self._accesses is None else AccessBounds(self._accesses)
+                plan = LaunchPlan(self.name, pipeline, session, bounds)
+                self._plans = {**open_plans(self._plans), session: plan}
         return plan
 
 

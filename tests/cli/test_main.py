@@ -37,14 +37,14 @@ def test_wrong_usage_ends_with_2(iris) -> None:
 
 
 def test_missing_device_ends_with_1_and_a_hint(iris, monkeypatch) -> None:
-    from metal_runtime.runtime import session
+    from metal_runtime.runtime import sessions
 
     monkeypatch.setenv("IRIS_DEVICE", "abacus")
-    before = session.set_session(None)
+    before = sessions.set_session(None)
     try:
         result = iris("demo")
     finally:
-        session.set_session(before)
+        sessions.set_session(before)
     assert result.status == 1
     assert "error: there is no device `abacus`" in result.err
     assert "hint: use one of: cpu" in result.err

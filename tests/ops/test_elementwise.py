@@ -15,7 +15,7 @@ from metal_runtime.errors import ClosedBufferError, DTypeError, KernelFault, Sha
 from metal_runtime.ops.definitions import DEFINITIONS
 from metal_runtime.ops.operands import upload
 from metal_runtime.ops.promotion import dtype_name
-from metal_runtime.runtime.session import get_session
+from metal_runtime.runtime.sessions import get_session
 from tests.ops.data import Array, assert_close, sample
 from tests.ops.references import EXTRA_ULPS, FLOAT, INTEGER, TESTS, wrapped
 

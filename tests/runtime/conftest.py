@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from metal_runtime.runtime.session import Session, set_session
+from metal_runtime.runtime.session import Session
+from metal_runtime.runtime.sessions import set_session
 from tests.runtime.fake_device import fake_session
 
 

@@ -14,7 +14,7 @@ from metal_runtime import api
 from metal_runtime.decorator import KernelFunction, kernel, metal
 from metal_runtime.dtype import DType
 from metal_runtime.errors import CompileError, KernelTypeError, LaunchError, UnsupportedPythonError
-from metal_runtime.runtime.session import get_session
+from metal_runtime.runtime.sessions import get_session
 
 
 @kernel

@@ -11,7 +11,7 @@ import pytest
 from metal_runtime import api
 from metal_runtime.decorator import kernel, metal
 from metal_runtime.errors import IrisError, LaunchError
-from metal_runtime.runtime.session import set_session
+from metal_runtime.runtime.sessions import set_session
 from tests.runtime.fake_device import fake_session
 
 F32 = np.float32

@@ -19,7 +19,7 @@ UnknownKernelError UnsupportedPythonError __version__ api compile configure_logg
 """
 SIGNATURES = {
     "asarray": "(array, *, persistent=None)",
-    "device": "()",
+    "device": "(name=None)",
     "empty": "(shape, dtype=DType.FLOAT32, *, persistent=None)",
     "empty_like": "(buffer, *, persistent=None)",
     "enable_persistence_default": "(value=True)",
@@ -40,7 +40,7 @@ SIGNATURES = {
 }
 BUFFER = """
 astype ceil close closed copy_from cos device dtype exp floor gelu item itemsize log nbytes ndim numel
-numpy persistent relu rsqrt shape sigmoid sin size sqrt strides tanh to_numpy tolist
+numpy persistent relu rsqrt shape sigmoid sin size sqrt strides tanh to to_numpy tolist
 """
 
 

@@ -13,7 +13,8 @@ from metal_runtime.dtype import DType
 from metal_runtime.errors import DeviceError, LaunchError
 from metal_runtime.kernel import kernel
 from metal_runtime.runtime import MetalBuffer, get_runtime
-from metal_runtime.runtime.session import Event, Session, get_session, set_session
+from metal_runtime.runtime.session import Event, Session
+from metal_runtime.runtime.sessions import get_session, set_session
 from tests.runtime.fake_device import FakeDevice
 
 
@@ -95,9 +96,9 @@ def test_a_closed_session_has_a_successor(fake):
     fresh = get_session()
     assert fresh is not fake
     assert "double" in fresh.kernels
-    assert fresh.persistent_default
+    assert fresh.shared.persistent_default
     fresh._device = FakeDevice()
-    with pytest.raises(LaunchError, match="another session"):
+    with pytest.raises(LaunchError, match="has ended, or of before a fork"):
         double(buffer, threads=3)
     with pytest.raises(DeviceError, match="closed"):
         _ = fake.device
@@ -124,7 +125,10 @@ def test_persistence_is_a_default_a_scope_and_an_argument(fake):
 def test_events_are_kept(fake):
     api.log_event("upload", 1.5)
     api.log_event("compile", 2, phase="compile")
-    assert list(fake.events) == [Event("upload", 1.5, "run"), Event("compile", 2.0, "compile")]
+    assert list(fake.shared.events) == [
+        Event("upload", 1.5, "run"),
+        Event("compile", 2.0, "compile"),
+    ]
 
 
 def test_memory_figures(fake):
@@ -177,7 +181,7 @@ def _in_the_child(buffer, results):
         try:
             double(buffer, threads=8)
         except LaunchError as error:
-            results.put(("refused", "another session" in str(error)))
+            results.put(("refused", "of before a fork" in str(error)))
         results.put(("named", "double" in get_session().kernels))
     except BaseException as error:
         results.put(("failed", repr(error)))

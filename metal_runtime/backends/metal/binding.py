@@ -34,11 +34,21 @@ _CORE_GRAPHICS = "/System/Library/Frameworks/CoreGraphics.framework/CoreGraphics
 _BUILD = re.compile(r"\(Build (\w+)\)")
 
 
+# pyobjc describes these nowhere, and would take an address for the value: (class, selector) -> what argument 2 is.
+_VALUE = {"arguments": {2: {"type": b"^v", "type_modifier": b"n", "c_array_of_variable_length": True}}}  # fmt: skip
+_UNDESCRIBED = (
+    (b"MTLFunctionConstantValues", b"setConstantValue:type:atIndex:", _VALUE),
+    (b"MTLFunctionConstantValues", b"setConstantValue:type:withName:", _VALUE),
+)
+
+
 class PyObjCFramework:
     """Metal through pyobjc-framework-Metal."""
 
     def __init__(self, metal: Any, foundation: Any, objc: Any) -> None:
         self._metal, self._foundation = metal, foundation
+        for class_, selector, description in _UNDESCRIBED:
+            objc.registerMetaDataForSelector(class_, selector, description)
         process = foundation.NSProcessInfo.processInfo()
         version = process.operatingSystemVersion()
         self.macos: tuple[int, int] = (version[0], version[1])
@@ -109,11 +119,16 @@ def framework() -> Framework:
     try:
         modules = [importlib.import_module(name) for name in ("Metal", "Foundation", "objc")]
     except ImportError as error:
-        raise DeviceError(_missing(error)) from error
+        raise _missing(error) from error
     return PyObjCFramework(*modules)
 
 
-def _missing(error: ImportError) -> str:
+def _missing(error: ImportError) -> DeviceError:
     if sys.platform != "darwin":
-        return "Metal runs on macOS only; here kernels run on the `cpu` device"
-    return f"the Metal bindings are missing ({error}); install pyobjc-framework-Metal"
+        return DeviceError(
+            "Metal runs on macOS only", hint="set IRIS_DEVICE=cpu, or unset it, to run kernels here"
+        )
+    return DeviceError(
+        f"the bindings of Metal are missing: {error}",
+        hint="install pyobjc-framework-Metal, or set IRIS_DEVICE=cpu",
+    )

@@ -83,7 +83,13 @@ def _foundation() -> ModuleType:
 
 def _objc(world: World) -> ModuleType:
     module = ModuleType("objc")
-    module.__dict__.update(autorelease_pool=world.autorelease_pool, NULL=None)
+    module.__dict__.update(
+        autorelease_pool=world.autorelease_pool,
+        NULL=None,
+        registerMetaDataForSelector=lambda class_, selector, _: world.described.add(
+            (class_.decode(), selector.decode())
+        ),
+    )
     return module
 
 

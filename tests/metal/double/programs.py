@@ -67,11 +67,20 @@ class FunctionConstantValues(ObjCClass, objc_name="MTLFunctionConstantValues"):
         self._given: dict[str | int, tuple[int, bytes]] = {}
 
     def setConstantValue_type_atIndex_(self, value: Any, type_: int, index: int) -> None:
+        self._described("setConstantValue:type:atIndex:")
         self._world.check(index <= 65_535, f"no function constant has index {index}")
         self._given[index] = (type_, bytes(value))
 
     def setConstantValue_type_withName_(self, value: Any, type_: int, name: str) -> None:
+        self._described("setConstantValue:type:withName:")
         self._given[name] = (type_, bytes(value))
+
+    def _described(self, selector: str) -> None:
+        """The wheel describes no method of this class: pyobjc then takes an address, and no bytes."""
+        self._world.check(
+            ("MTLFunctionConstantValues", selector) in self._world.described,
+            f"pyobjc takes no bytes for {selector}, unless its arguments are described to it",
+        )
 
     def reset(self) -> None:
         self._given.clear()

@@ -48,6 +48,9 @@ class World:
         self.compiled: list[str] = []
         """Kernels that the compiler compiled because no archive had them."""
 
+        self.described: set[tuple[str, str]] = set()
+        """(class, selector) whose arguments the driver described to pyobjc, which knows nothing of them."""
+
         self.used_bytes = 0
         self.singletons: dict[str, Any] = {}
         self.pools = threading.local()
