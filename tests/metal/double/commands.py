@@ -128,7 +128,7 @@ class CommandBuffer(ObjCObject, objc_name="MTLCommandBuffer"):
     def encodeSignalEvent_value_(self, event: Event, value: int) -> None:
         self._encode_event(event, Signal(event._cell, value), "an event's signal")
 
-    def addCompletedHandler_(self, handler: Callable) -> None:
+    def addCompletedHandler_(self, handler: Callable[..., Any]) -> None:
         self._must_not_be_committed("a handler is added")
         self._handlers.append(handler)
 

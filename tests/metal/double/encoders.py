@@ -216,7 +216,7 @@ class BlitEncoder(Encoder, objc_name="MTLBlitCommandEncoder"):
 
     def fillBuffer_range_value_(self, buffer: Buffer, where: Sequence[int], value: int) -> None:
         self._uses(buffer)
-        self._record.commands.append(Fill(self._range(buffer, *where, True), value))
+        self._record.commands.append(Fill(self._range(buffer, where[0], where[1], True), value))
 
     def _range(self, buffer: Buffer, start: int, size: int, write: bool = False) -> Access:
         check, length = self._world.check, buffer._memory.nbytes

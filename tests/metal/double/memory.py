@@ -133,7 +133,7 @@ class Heap(Resource, objc_name="MTLHeap"):
         self._type = values["type"]
         self._block = Block(self._size)
         self._buffers: weakref.WeakSet[Buffer] = weakref.WeakSet()
-        self._alignment: int = device._gpu.heap_alignment  # type: ignore[attr-defined]
+        self._alignment: int = device._gpu.heap_alignment
         world.used_bytes += self._size
         weakref.finalize(self, _heap_released, world, self._size)
 

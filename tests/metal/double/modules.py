@@ -112,7 +112,7 @@ def installed(profile: Profile = APPLE_M3, faults: Faults | None = None) -> Iter
         binding.framework.cache_clear()
         for name, module in before.items():
             if module is None:
-                del sys.modules[name]
+                sys.modules.pop(name, None)
             else:
                 sys.modules[name] = module
     if world.violations:

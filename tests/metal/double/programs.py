@@ -195,12 +195,12 @@ class PipelineState(ObjCObject, objc_name="MTLComputePipelineState"):
         return self._max_threads()
 
     def _max_threads(self) -> int:
-        limit: int = self._device._gpu.max_threads  # type: ignore[attr-defined]
+        limit: int = self._device._gpu.max_threads
         wanted = self._world.faults.pipeline_threads.get(self._name, limit)
         return min(limit, wanted, self._signature.max_threads or limit)
 
     def threadExecutionWidth(self) -> int:
-        width: int = self._device._gpu.simd_width  # type: ignore[attr-defined]
+        width: int = self._device._gpu.simd_width
         return width
 
     def staticThreadgroupMemoryLength(self) -> int:
@@ -295,7 +295,7 @@ def new_pipeline(
 
 
 def _maker(device: ObjCObject) -> list[str]:
-    return [device._gpu.name, device._world.profile.build]  # type: ignore[attr-defined]
+    return [device._gpu.name, device._world.profile.build]
 
 
 def _archive_error(world: World, code: int, text: str) -> NSError:

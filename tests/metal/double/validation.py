@@ -34,7 +34,7 @@ def dispatch(
     if state is None:
         world.violation("a dispatch without a compute pipeline state")
     name = state._name
-    _check_shape(world, gpu, state, grid, threadgroup)
+    _check_shape(world, state, grid, threadgroup)
     signature = state._signature
     arguments = signature.arguments
     for argument in arguments:
@@ -60,9 +60,7 @@ def _nothing(argument: Argument) -> Any:
     return bytes(argument.itemsize or 16) if argument.kind is ArgumentKind.VALUE else Bound().for_cpu()  # fmt: skip
 
 
-def _check_shape(
-    world: World, gpu: Any, state: PipelineState, grid: Extent, threadgroup: Extent
-) -> None:
+def _check_shape(world: World, state: PipelineState, grid: Extent, threadgroup: Extent) -> None:
     name, threads = state._name, threadgroup[0] * threadgroup[1] * threadgroup[2]
     world.check(all(grid), f"{name}: the grid {grid} is empty")
     world.check(all(threadgroup), f"{name}: the threadgroup {threadgroup} is empty")
@@ -70,10 +68,6 @@ def _check_shape(
     world.check(
         threads <= limit,
         f"{name}: {threads} threads a threadgroup are more than its pipeline's maximum of {limit}",
-    )
-    world.check(
-        all(extent <= gpu.max_threads for extent in threadgroup),
-        f"{name}: the threadgroup {threadgroup} is larger than the device's maximum of {gpu.max_threads}",
     )
     world.check(
         all(extent < 2**32 for extent in grid), f"{name}: the grid {grid} is larger than 32 bits"
