@@ -13,9 +13,7 @@ from metal_runtime.runtime.sessions import set_session
 from tests.metal.double import World, installed
 
 
-@kernel(
-    param_types={"x": "device const float*", "y": "device float*", "a": "float", "n": "uint"}
-)
+@kernel(param_types={"x": "device const float*", "y": "device float*", "a": "float", "n": "uint"})
 def scaled_sum(x, y, a, n):
     i = metal.thread_id()
     if i < n:
