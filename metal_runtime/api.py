@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "KernelRegistry",
     "MetalBuffer",
     "asarray",
+    "capture",
     "device",
     "empty",
     "empty_like",
@@ -212,6 +214,15 @@ def device(name: str | None = None) -> ComputeDevice:
     found = ComputeDevice(name)
     _ = found.traits  # it opens now, or says why not
     return found
+
+
+def capture(path: str | os.PathLike[str]) -> AbstractContextManager[None]:
+    """What the current device runs within the block goes to a file for its vendor's tools: a .gputrace for Xcode.
+
+    Raises:
+        DeviceError: only Metal captures, in a process that was started with MTL_CAPTURE_ENABLED=1.
+    """
+    return get_session().device.capture(os.fspath(path))
 
 
 def log_event(name: str, duration_ms: float, phase: str = "run") -> None:

@@ -125,7 +125,7 @@ class Session:
     def synchronize(self) -> None:
         """Waits until every launch has ended. Raises KernelFault for one that failed."""
         if self._device is not None and not self.closed:
-            self._device.stream.synchronize()
+            self._device.synchronize()
 
     # --- operators -------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class Session:
             abandoned, self.closed = self.closed, True
         if abandoned or device is None:
             return
-        device.stream.synchronize()
+        device.synchronize()
         if pool is not None:
             pool.close()
         device.close()

@@ -45,9 +45,17 @@ class Driver:
         import Metal
         import objc
 
-        self.world, self.Metal, self.pool = world, Metal, objc.autorelease_pool
+        self.world, self.Metal, self.objc = world, Metal, objc
+        self.pool = objc.autorelease_pool
         self.device = Metal.MTLCopyAllDevices()[number]
         self.queue = self.device.newCommandQueue()
+
+    def constant_values(self) -> Any:
+        """Values of function constants, described to pyobjc, which would take an address for a value."""
+        for by in ("atIndex:", "withName:"):
+            described = f"setConstantValue:type:{by}".encode()
+            self.objc.registerMetaDataForSelector(b"MTLFunctionConstantValues", described, {})
+        return self.Metal.MTLFunctionConstantValues.new()
 
     def library(self, source: str = SOURCE, **macros: str) -> tuple[Any, Any]:
         options = self.Metal.MTLCompileOptions.alloc().init()

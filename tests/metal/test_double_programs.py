@@ -34,7 +34,7 @@ def test_macros_reach_the_text(mac: World) -> None:
 @pytest.mark.parametrize("key", [3, "factor"])
 def test_function_constants_are_honoured(mac: World, key: Any) -> None:
     driver = Driver(mac)
-    values = driver.Metal.MTLFunctionConstantValues.alloc().init()
+    values = driver.constant_values()
     put = values.setConstantValue_type_atIndex_ if key == 3 else values.setConstantValue_type_withName_  # fmt: skip
     put(np.int32(-7).tobytes(), driver.Metal.MTLDataTypeInt, key)
     library, _ = driver.library(CONSTANT_SOURCE)
@@ -62,7 +62,7 @@ def test_a_function_without_its_constants_makes_no_pipeline(mac: World) -> None:
 def test_functions_that_are_not_there(mac: World) -> None:
     driver = Driver(mac)
     library, _ = driver.library()
-    values = driver.Metal.MTLFunctionConstantValues.new()
+    values = driver.constant_values()
     function, error = library.newFunctionWithName_constantValues_error_("gone", values, None)
     assert (function, error.code()) == (None, 5)
     assert library.newFunctionWithName_("gone") is None

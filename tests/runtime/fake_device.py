@@ -88,6 +88,9 @@ class FakeDevice:
         self.loads += 1
         return FakeLoaded(program)
 
+    def synchronize(self) -> None:
+        self.stream.synchronize()
+
     def close(self) -> None:
         self.closed += 1
 

@@ -19,6 +19,7 @@ UnknownKernelError UnsupportedPythonError __version__ api compile configure_logg
 """
 SIGNATURES = {
     "asarray": "(array, *, persistent=None)",
+    "capture": "(path)",
     "device": "(name=None)",
     "empty": "(shape, dtype=DType.FLOAT32, *, persistent=None)",
     "empty_like": "(buffer, *, persistent=None)",
@@ -62,7 +63,9 @@ def test_the_package():
 
 def test_the_api():
     assert {name: plain(getattr(api, name)) for name in SIGNATURES} == SIGNATURES
-    assert sorted(api.__all__) == sorted([*SIGNATURES, "DType", "KernelRegistry", "MetalBuffer"])
+    assert sorted(api.__all__) == sorted(
+        [*SIGNATURES, "ComputeDevice", "DType", "KernelRegistry", "MetalBuffer"]
+    )
 
 
 def test_the_originals_modules():

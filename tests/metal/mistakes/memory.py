@@ -183,7 +183,7 @@ def a_language_from_the_future(d: Driver) -> None:
 
 @planted("function constant factor is .*, given as MTLDataType 3")
 def a_function_constant_of_another_type(d: Driver) -> None:
-    values = d.Metal.MTLFunctionConstantValues.new()
+    values = d.constant_values()
     values.setConstantValue_type_atIndex_(FOUR, d.Metal.MTLDataTypeFloat, 3)
     library, _ = d.library(CONSTANT_SOURCE)
     library.newFunctionWithName_constantValues_error_("times", values, None)

@@ -149,13 +149,19 @@ def a_macro_without_a_text(d: Driver) -> None:
 
 @planted("no function constant has index 70000")
 def an_index_that_no_function_constant_has(d: Driver) -> None:
-    values = d.Metal.MTLFunctionConstantValues.new()
+    values = d.constant_values()
     values.setConstantValue_type_atIndex_(FOUR, d.Metal.MTLDataTypeInt, 70_000)
+
+
+@planted("pyobjc takes no bytes for setConstantValue:type:atIndex:")
+def a_function_constant_that_was_not_described(d: Driver) -> None:
+    values = d.Metal.MTLFunctionConstantValues.new()
+    values.setConstantValue_type_atIndex_(FOUR, d.Metal.MTLDataTypeInt, 3)
 
 
 @planted("function constant factor has 4 bytes, given 2")
 def too_few_bytes_for_a_function_constant(d: Driver) -> None:
-    values = d.Metal.MTLFunctionConstantValues.new()
+    values = d.constant_values()
     values.setConstantValue_type_atIndex_(b"12", d.Metal.MTLDataTypeInt, 3)
     library, _ = d.library(CONSTANT_SOURCE)
     library.newFunctionWithName_constantValues_error_("times", values, None)
