@@ -20,7 +20,7 @@ from benchmarks.long_file import long_file
 from benchmarks.measure import Contender, check, interleaved
 from metal_runtime import api
 
-ELEMENTS, GROUP, TILE, SIDE = 16 << 20, 256, 16, 1024
+ELEMENTS, GROUP, TILE, SIDE, ROW = 16 << 20, 256, 16, 1024, 1024
 LINES = 12_000
 ROUNDS_OF_BARRIERS = 64
 
@@ -90,6 +90,29 @@ kernel void tiled(device const float* a [[buffer(0)]],
   }}
   c[gid.y * n + gid.x] = sum;
 }}
+
+// One row of {ROW} floats a threadgroup, four a thread; every simdgroup combines what all simdgroups left.
+kernel void softmax(device const float* x [[buffer(0)]],
+                    device float* out [[buffer(1)]],
+                    uint gid [[thread_position_in_grid]],
+                    uint lane [[thread_index_in_simdgroup]],
+                    uint simdgroup [[simdgroup_index_in_threadgroup]]) {{
+  threadgroup float most[32], sums[32];
+  x += gid * 4;
+  out += gid * 4;
+  float values[4] = {{x[0], x[1], x[2], x[3]}};
+  float high = simd_max(max(max(values[0], values[1]), max(values[2], values[3])));
+  most[simdgroup] = high;
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  high = simd_max(most[lane % {ROW // 128}]);
+  for (int i = 0; i < 4; i++) values[i] = exp(values[i] - high);
+  float sum = (values[0] + values[1]) + (values[2] + values[3]);
+  for (ushort step = 16; step > 0; step /= 2) sum += simd_shuffle_xor(sum, step);
+  sums[simdgroup] = sum;
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  sum = simd_sum(lane < {ROW // 128} ? sums[lane] : 0.0f);
+  for (int i = 0; i < 4; i++) out[i] = values[i] / sum;
+}}
 """
 
 
@@ -103,6 +126,8 @@ def figures(rounds: int, tell: Callable[[str], None]) -> list[Figure]:
     found += _helpers(best, rounds)
     tell("tiled product")
     found += _product(best, fibers)
+    tell("softmax of rows")
+    found += _softmax(best, fibers)
     tell("iris check")
     return found + _check()
 
@@ -194,6 +219,29 @@ def _product_run(library: Any, a: Any, b: Any, c: Any) -> Callable[[], None]:
         api.synchronize()
 
     return run
+
+
+def _softmax(best: Any, fibers: Any) -> list[Figure]:
+    x = np.random.default_rng().standard_normal((1024, ROW), np.float32)
+    exponentials = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True))
+    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
+    x_buf, medians = api.asarray(x), {}
+    for name, library, rounds in (("best", best, 9), ("fibers", fibers, 3)):
+        out = api.empty(x.shape)
+
+        def run(library: Any = library, out: Any = out) -> None:
+            library.softmax(x_buf, out, threads=(x.size // 4,), threadgroup=(ROW // 4,))
+            api.synchronize()
+
+        contender = Contender("softmax", name, run, lambda out=out: [api.to_numpy(out)])
+        check(contender, [expected], rtol=1e-5, atol=1e-9)
+        medians[name] = statistics.median(interleaved([contender], rounds)[0].rounds)
+    note = best.softmax.strategy
+    return [
+        Figure(f"softmax of 1024 rows of {ROW}", medians["best"] * 1e3, "ms", note=note),
+        Figure("the same through fibers", medians["fibers"] * 1e3, "ms"),
+        Figure("fibers / best", medians["fibers"] / medians["best"], "x", 2, at_least=True),
+    ]
 
 
 def _check() -> list[Figure]:

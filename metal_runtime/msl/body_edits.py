@@ -28,6 +28,9 @@ class BodyEdits:
     def put_after(self, index: int, text: str) -> None:
         self.after[index] = self.after.get(index, "") + text
 
+    def remove(self, tokens: range) -> None:
+        self.instead.update(dict.fromkeys(tokens, ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

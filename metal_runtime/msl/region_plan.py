@@ -55,6 +55,7 @@ def plan_regions(library: Library, kernel: KernelModel) -> RegionPlan:
         _changing_functions(library),
         spellings(library),
         frozenset(p.name for p in named if p.passing is Passing.POINTER),
+        frozenset(p.name for p in named if p.passing is Passing.REFERENCE),
     )
     edits = splitter.split(statements)
     return RegionPlan(edits, function.parameters.stop, bool(kernel.parameters))

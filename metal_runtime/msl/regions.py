@@ -11,20 +11,25 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from metal_runtime.msl.body_edits import BodyEdits, Row, Unsplittable
+from metal_runtime.msl.evaluation_order import (
+    closing,
+    escaping_jump,
+    has_comma_operator,
+    has_lambda,
+    is_unconditional,
+)
+from metal_runtime.msl.lane_functions import (
+    BARRIERS,
+    is_lane_function,
+    is_meeting,
+    over_all_threads,
+    split_arguments,
+)
 from metal_runtime.msl.statements import Declarator, Statement, StatementKind
 from metal_runtime.msl.tokens import Token, TokenKind
-from metal_runtime.msl.uniformity import Uniformity, UniformityAnalysis
+from metal_runtime.msl.uniformity import UniformityAnalysis
 
-BARRIERS = frozenset(["threadgroup_barrier", "simdgroup_barrier"])
-REDUCTIONS = {
-    "simd_sum": "sum", "simd_product": "product", "simd_min": "minimum", "simd_max": "maximum",
-    "simd_and": "bit_and", "simd_or": "bit_or", "simd_xor": "bit_xor",
-}  # fmt: skip
-"""The simdgroup functions that regions know, with the operation in detail/simdgroup.h."""
-
-MEETING = re.compile(
-    r"(?:threadgroup|simdgroup)_barrier|(?:__metal_)?(?:simd|quad)_[a-z]\w*|simdgroup_\w+"
-)
+_SIMPLE = (StatementKind.EXPRESSION, StatementKind.DECLARATION)
 
 
 class RegionSplitter:
@@ -40,13 +45,13 @@ class RegionSplitter:
         changing_calls: frozenset[str] = frozenset(),
         spellings: Mapping[int, str] | None = None,
         pointers: frozenset[str] = frozenset(),
+        references: frozenset[str] = frozenset(),
     ) -> None:
         """``thread_bindings`` is the C++ text that defines the parameters which differ between threads.
 
         It may use ``__i __j __k``, the thread's place in the threadgroup, and ``__index``, its index.
-        ``changing_calls`` are functions that may change their arguments; ``pointers`` are the parameters that
-        are pointers; ``spellings`` is what C++ has in
-        place of a token.
+        ``changing_calls`` are functions that may change their arguments; ``pointers`` and ``references`` are the
+        parameters that are such; ``spellings`` is what C++ has in place of a token.
         """
         self._tokens = tokens
         self._texts = [token.text for token in tokens]
@@ -56,6 +61,7 @@ class RegionSplitter:
         self._changing_calls = changing_calls
         self._spellings = spellings or {}
         self._pointers = pointers
+        self._references = references
         self._demoted: set[str] = set()
 
     def split(self, body: Sequence[Statement]) -> BodyEdits:
@@ -76,20 +82,27 @@ class RegionSplitter:
             self._scalars: set[str] = set(uniform) & self._known.uniform
             self._changed = {name for s in body for name in self._reassigned(s)}
             demoted = set(self._demoted)
-            self._check_parameters(body)
+            self._parameter_rows(body)
             self._block(body)
             if demoted == self._demoted:
                 return self._edits
 
-    def _check_parameters(self, body: Sequence[Statement]) -> None:
-        """A parameter that threads change each for itself would need a row, which it has not."""
+    def _parameter_rows(self, body: Sequence[Statement]) -> None:
+        """A parameter that threads change each for itself gets a row, which begins as the parameter's value."""
         own = {name for names in self._parameters for name in names} - self._known.uniform
+        changed: dict[str, int] = {}
         for statement in body:
-            changed = own & self._assigned(statement)
-            if changed:
-                raise Unsplittable(
-                    f"each thread changes its parameter `{min(changed)}`", statement.tokens.start
-                )
+            for name in own & self._assigned(statement):
+                changed.setdefault(name, statement.tokens.start)
+        for name, place in sorted(changed.items()):
+            if name in self._references:
+                raise Unsplittable(f"threads write to the parameter `{name}`, a reference", place)
+            row = self._rows[name] = Row(name, 0)
+            self._edits.put_before(
+                body[0].tokens.start,
+                f"auto* const {row.storage} = __group.template row<__remove_cv(decltype({name}))>(); "
+                f"IRIS_THREADS_BEGIN {{ {self._thread_bindings}{row.storage}[__index] = {name}; }} IRIS_THREADS_END ",
+            )
 
     # --- items: what runs once, what runs for each thread -------------------------------------------
 
@@ -108,12 +121,11 @@ class RegionSplitter:
             if once[number]:
                 continue
             if self._is_barrier(statement):
-                self._remove(statement)
-            elif self._has_meeting(statement) and not self._has_reduction(statement):
+                self._edits.remove(statement.tokens)
+            elif self._has_meeting(statement) and statement.kind not in _SIMPLE:
                 self._control(statement)
             else:
-                if self._has_reduction(statement):
-                    self._reductions(statement)
+                self._hoist(statement)
                 crossing = self._crossing(statement, statements[number + 1 :], ends[number + 1 :])
                 rows += [self._declare_row(statement, declarator) for declarator in crossing]
                 region.append(statement)
@@ -124,16 +136,20 @@ class RegionSplitter:
         if not region:
             return
         for statement in region:
-            self._check_jumps(statement)
+            leaves = escaping_jump(statement, self._texts)
+            if leaves is not None:
+                raise Unsplittable(
+                    f"`{self._texts[leaves]}` leaves before the threads meet", leaves
+                )
         tokens = range(region[0].tokens.start, region[-1].tokens.stop)
         self._check_scalars(region)
         region.clear()
         bindings = "".join(row.binding for row in self._used_rows(tokens))
         storage = "".join(rows)
         rows.clear()
-        head = f"{storage}IRIS_THREADS_BEGIN {{ {self._thread_bindings}{bindings}"
+        head = f"{storage}IRIS_THREADS_BEGIN {{ {self._thread_bindings}{{ {bindings}"
         self._edits.before[tokens.start] = self._edits.before.get(tokens.start, "") + head
-        self._edits.put_after(tokens.stop - 1, " } IRIS_THREADS_END")
+        self._edits.put_after(tokens.stop - 1, " }} IRIS_THREADS_END")
 
     def _control(self, statement: Statement) -> None:
         """A branch or loop in which threads meet: it runs once, its condition must be uniform."""
@@ -181,6 +197,8 @@ class RegionSplitter:
     def _runs_once(self, statement: Statement, later: Sequence[Statement]) -> bool:
         """Whether a statement deals with uniform variables that other items read."""
         if statement.kind is StatementKind.TYPE_DECLARATION:
+            if self._has_meeting(statement):
+                raise Unsplittable("threads meet in a local class", statement.tokens.start)
             return True
         if statement.kind is StatementKind.DECLARATION:
             if self._texts[statement.tokens.start] == "threadgroup" and not any(
@@ -227,15 +245,21 @@ class RegionSplitter:
         """Makes a variable a row; returns the text that declares the row."""
         name, at = declarator.name, declarator.name_index
         key = self._names[at]
-        if len(statement.declarators) > 1 or key in self._rows:
+        alone = len(statement.declarators) == 1
+        if key in self._rows or not (
+            alone or all(not d.is_indirect for d in statement.declarators)
+        ):
             raise Unsplittable(
                 f"`{name}` lives across a meeting and is declared beside another", at
             )
-        if self._says_where(declarator):
+        if alone and self._says_where(declarator):
             text = " ".join(map(self._spelled, statement.tokens))
             self._rows[key] = Row(name, at, f"{text} ")
             return ""
-        own = [self._texts[i] for i in range(statement.tokens.start, at)]
+        own = [
+            self._texts[i]
+            for i in range(statement.tokens.start, statement.declarators[0].name_index)
+        ]
         if "auto" in own or "&" in own:
             raise Unsplittable(f"`{name}` lives across a meeting and has no type of its own", at)
         row = Row(name, at)
@@ -246,7 +270,9 @@ class RegionSplitter:
         )
         type_ = re.sub(r"\bconstant\b", "const", type_)
         array = "".join(suffix).rstrip(";") if declarator.is_array else ""
-        self._edits.instead[at] = f"__new_{name}"
+        for i in range(at, statement.tokens.stop):  # in the initial values behind it, too
+            if self._names[i] == key and self._texts[i - 1] not in (".", "->"):
+                self._edits.instead[i] = f"__new_{name}"
         copy = "" if not len(declarator.initializer) else (
             f"__builtin_memcpy((void*)&{row.storage}[__index], &__new_{name}, sizeof(__new_{name})); "
         )  # fmt: skip
@@ -311,33 +337,13 @@ class RegionSplitter:
                     names |= {self._names[i] for i in declarator.initializer}
         return names
 
-    def _check_jumps(
-        self, statement: Statement, in_loop: bool = False, in_switch: bool = False
-    ) -> None:
-        """A thread must stay in its region: it may only leave loops that lie within."""
-        if statement.kind is StatementKind.JUMP:
-            text = self._texts[statement.tokens.start]
-            inside = in_loop or (in_switch and text == "break")
-            if text not in ("break", "continue") or not inside:
-                raise Unsplittable(
-                    f"`{text}` leaves before the threads meet", statement.tokens.start
-                )
-        loops = (StatementKind.FOR, StatementKind.WHILE, StatementKind.DO)
-        for part in (*statement.body, *statement.otherwise):
-            switch = in_switch or statement.kind is StatementKind.SWITCH
-            self._check_jumps(part, in_loop or statement.kind in loops, switch)
-
     # --- meetings -----------------------------------------------------------------------------------------
 
     def _is_meeting(self, index: int) -> bool:
-        text = self._texts[index]
-        called = self._tokens[index].kind is TokenKind.IDENTIFIER and index + 1 < len(self._texts)
-        if not called or self._texts[index + 1] not in ("(", "<"):
-            return False
-        return text in self._meeting_calls or MEETING.fullmatch(text) is not None
+        return is_meeting(self._tokens, index, self._meeting_calls)
 
     def _mentions_meeting(self, tokens: range) -> bool:
-        return any(self._is_meeting(i) for i in tokens)
+        return any(map(self._is_meeting, tokens))
 
     def _has_meeting(self, statement: Statement) -> bool:
         return self._mentions_meeting(statement.tokens)
@@ -348,50 +354,43 @@ class RegionSplitter:
             start += 2
         return statement.kind is StatementKind.EXPRESSION and self._texts[start] in BARRIERS
 
-    def _has_reduction(self, statement: Statement) -> bool:
-        simple = statement.kind in (StatementKind.EXPRESSION, StatementKind.DECLARATION)
-        return simple and self._has_meeting(statement)
-
-    def _reductions(self, statement: Statement) -> None:
-        """Computes the reductions of a statement before it, and puts their results in their place."""
+    def _hoist(self, statement: Statement) -> None:
+        """Computes what threads give each other before the statement, and puts the results in its place."""
         meetings = [i for i in statement.tokens if self._is_meeting(i)]
-        evaluated = {self._texts[i] for i in statement.tokens} & {"?", "&&", "||"}
-        for index in meetings:
-            if self._texts[index] not in REDUCTIONS or evaluated or len(meetings) > 1:
+        if not meetings:
+            return
+        apart = not has_lambda(self._texts, statement.tokens)
+        if statement.kind is StatementKind.EXPRESSION:
+            apart = apart and not has_comma_operator(self._texts, statement.tokens)
+        declared = {self._names[d.name_index] for d in statement.declarators}
+        for index in reversed(meetings):  # the inner ones first
+            call = range(index, closing(self._texts, index + 1, statement.tokens.stop) + 1)
+            self_contained = not self._analysis.assigned(call) and not (
+                declared & {self._names[i] for i in call}
+            )
+            unconditional = is_unconditional(self._texts, index, statement.tokens.start)
+            known = is_lane_function(self._texts, index)
+            if not (apart and known and self_contained and unconditional):
                 raise Unsplittable(
                     f"`{self._texts[index]}` stands where regions cannot take it apart", index
                 )
-            self._reduction(statement, index)
+            self._hoist_call(statement, call)
 
-    def _reduction(self, statement: Statement, index: int) -> None:
-        close = self._closing(index + 1, statement.tokens)
-        argument = range(index + 2, close)
-        bindings = "".join(row.binding for row in self._used_rows(argument))
-        value = " ".join(self._spelled(i) for i in argument)
-        self._edits.put_before(
-            statement.tokens.start,
-            f"auto* const __met_{index} = __regions::reduce<__lanes::{REDUCTIONS[self._texts[index]]}>(__group, "
-            f"[&](uint __i, uint __j, uint __k, uint __index) __attribute__((always_inline)) "
-            f"{{ {self._thread_bindings}{bindings}return {value}; }}); ",
-        )
-        for i in range(index, close + 1):
-            self._edits.instead[i] = ""
+    def _hoist_call(self, statement: Statement, call: range) -> None:
+        index = call.start
+        inside = range(index + 2, call.stop - 1)
+        arguments = split_arguments([self._spelled(i) for i in inside], index)
+        rows = "".join(row.binding for row in self._used_rows(inside))
+        bindings = f"{self._thread_bindings}{{ {rows}"
+        row = over_all_threads(self._texts[index], arguments, bindings, index)
+        self._edits.put_before(statement.tokens.start, f"auto* const __met_{index} = {row}; ")
+        self._edits.remove(call)
         self._edits.instead[index] = f"__met_{index}[__index]"
+        if index - 2 in statement.tokens and self._texts[index - 2 : index] == ["metal", "::"]:
+            self._edits.remove(range(index - 2, index))
 
     def _spelled(self, index: int) -> str:
         return self._edits.instead.get(index, self._spellings.get(index, self._texts[index]))
 
-    def _closing(self, open_: int, tokens: range) -> int:
-        depth = 0
-        for i in range(open_, tokens.stop):
-            depth += (self._texts[i] in "([{") - (self._texts[i] in ")]}")
-            if depth == 0:
-                return i
-        raise Unsplittable("a parenthesis is left open", open_)
 
-    def _remove(self, statement: Statement) -> None:
-        for i in statement.tokens:
-            self._edits.instead[i] = ""
-
-
-__all__ = ["BARRIERS", "REDUCTIONS", "BodyEdits", "RegionSplitter", "Uniformity", "Unsplittable"]
+__all__ = ["RegionSplitter", "Unsplittable"]

@@ -71,6 +71,29 @@ KERNELS = {
         int all = 0;
         for (uint i = 0; i < (n + 31) / 32; i++) { if (i == 40) break; all += shared[i]; }
         out[tid] = all - most;""",
+    "lanes": """
+        int value = x[tid];
+        int simd_lid = int(lane);
+        if (simd_lid < 3 && n > 2) value += 5;
+        int moved = simd_shuffle_down(value, 3) - 2 * simd_shuffle_up(value + 1, ushort(lane % 5));
+        moved += metal::simd_shuffle_xor(simd_shuffle(value, ushort(value % 40)), 9);
+        int filled = simd_shuffle_and_fill_up(value, -int(tid), 2, 8) + quad_shuffle_and_fill_down(value, 7, 1);
+        int turned = simd_shuffle_rotate_up(value, 5) ^ quad_shuffle_rotate_down(value, 3);
+        int sums = simd_prefix_exclusive_sum(value) + 3 * simd_prefix_inclusive_sum(int(simd_broadcast(value, 4)));
+        int votes = int(ulong(simd_ballot(value > 500)) % 1000ul) + int(simd_all(value)) + int(quad_any(value > 900));
+        int firsts = simd_broadcast_first(value) + (simd_is_first() ? 100 : 0) + quad_max(simd_sum(value));
+        int active = int(ulong(simd_active_threads_mask()) % 999ul) + int(simd_is_first());
+        out[tid] = moved + filled + turned + sums + votes + firsts + active;""",
+    "parameters": """
+        x += tid;
+        tid = (tid + 1) % n;
+        shared[tid] = *x;
+        threadgroup_barrier(mem_flags::mem_threadgroup);
+        x -= lane;
+        uint beside = tid;
+        tid ^= 1;
+        simdgroup_barrier(mem_flags::mem_none);
+        out[beside] = x[0] + shared[tid < n ? tid : 0] * 3;""",
     "branches": """
         int value = x[tid];
         uint rounds = n / 2;
@@ -145,7 +168,7 @@ def program_text() -> str:
     for name, body in KERNELS.items():
         lines.append(
             f"static void {name}_regions(int* shared, const int* x, int* out, uint n, __regions::group& __group)"
-            f" {{ {split(body)} }}\n"
+            f" {{ uint tid = 0, lane = 0, simdgroup = 0; {split(body)} }}\n"
             # One fiber that runs all threads of a group of a given shape.
             f"THREAD({name}_by_regions) {{ BUFFER(int, shared, 0); BUFFER(int, x, 1); BUFFER(int, out, 2);"
             f" BUFFER(uint, size, 3); uint n = size[0] * size[1] * size[2];"
@@ -206,7 +229,15 @@ def test_lines_stay_where_they_are() -> None:
         ("while (x[0] > 0) threadgroup_barrier(mem_flags::mem_none);", "condition that may vary"),
         ("auto v = x[tid]; threadgroup_barrier(mem_flags::mem_none); out[tid] = v;", "no type of its own"),
         ("int& v = out[tid]; threadgroup_barrier(mem_flags::mem_none); v = 1;", "no type of its own"),
-        ("out[tid] = simd_shuffle_down(x[tid], 1);", "`simd_shuffle_down` stands where"),
+        ("out[tid] = lane > 2 && simd_any(x[tid] > 4);", "`simd_any` stands where"),
+        ("int a = 1, b = simd_sum(a); out[tid] = b;", "`simd_sum` stands where"),
+        ("int a; a = x[tid], a = simd_sum(a);", "`simd_sum` stands where"),
+        ("int a = 0; out[tid] = simd_sum(a++);", "`simd_sum` stands where"),
+        ("auto f = [&](int v) { return simd_sum(v); }; out[tid] = f(tid);", "`simd_sum` stands where"),
+        ("out[tid] = ::metal::simd_sum(x[tid]);", "`simd_sum` stands where"),
+        ("out[tid] = simd_sum<int>(x[tid]);", "`simd_sum` stands where"),
+        ("struct s { int f() { return simd_sum(1); } }; out[tid] = s().f();", "in a local class"),
+        ("out[tid] = simd_shuffle(x[tid]);", "has 1 arguments"),
         ("out[tid] = tid > 4 ? simd_sum(x[tid]) : 0;", "`simd_sum` stands where"),
         ("out[tid] = helper(x, tid);", "`helper` stands where"),
         ("if (n > 2) helper(x, tid);", "`helper` stands where"),
