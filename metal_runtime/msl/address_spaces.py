@@ -69,7 +69,21 @@ def erased_spaces(library: Library) -> ErasedSpaces:
             tokens, library.functions[j]
         ):
             merged.add(j)
-    return ErasedSpaces(frozenset(merged), edits)
+    return ErasedSpaces(frozenset(merged) | _redeclared_members(library), edits)
+
+
+def _redeclared_members(library: Library) -> frozenset[int]:
+    """Members without a body that C++ would see declared twice: ``S() thread = default; S() device = default;``."""
+    seen: set[tuple[object, ...]] = set()
+    again = set()
+    for index, function in enumerate(library.functions):
+        if not function.scope or function.defined:
+            continue
+        key = (function.scope, *_erased_function(library.prepared.tokens, function))
+        if key in seen:
+            again.add(index)
+        seen.add(key)
+    return frozenset(again)
 
 
 def merged_overloads(library: Library) -> frozenset[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import metal_runtime
 from metal_runtime.errors import MslError
 from metal_runtime.msl.address_spaces import merged_overloads
 from metal_runtime.msl.library import Library, read_library
@@ -163,3 +164,34 @@ def test_across_barriers(strategy: str) -> None:
     out = np.full(32, -1, np.int32)
     run(compiled, (32,), np.ones(32, np.float32), out)
     np.testing.assert_array_equal(out, 313)
+
+
+def test_members_without_a_body_are_declared_once():
+    source = """#include <metal_stdlib>
+using namespace metal;
+struct Plain {
+    float s;
+    Plain() thread = default;
+    Plain() threadgroup = default;
+    Plain() device = default;
+    Plain() constant = default;
+    float twice() const thread;
+    float twice() const device;
+};
+template <typename T> struct Pair {
+    T m;
+    float d;
+    constexpr Pair<T>() = default;
+    constexpr Pair<T>() threadgroup = default;
+};
+kernel void k(device float* x [[buffer(0)]], uint i [[thread_position_in_grid]]) {
+    Plain a;
+    Pair<float> b;
+    a.s = 3;
+    b.m = 4;
+    x[i] = a.s + b.m;
+}
+"""
+    out = np.zeros(5, np.float32)
+    metal_runtime.compile(source).k(out, threads=5)
+    assert out.tolist() == [7] * 5
