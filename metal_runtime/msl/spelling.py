@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from metal_runtime.msl.address_spaces import ADDRESS_SPACES
+from metal_runtime.msl.bfloat_conditionals import literal_arms
 from metal_runtime.msl.constant_expressions import DEFINED
 from metal_runtime.msl.function_constants import DeclaredConstant, Value, cpp_value
 from metal_runtime.msl.library import Library
@@ -57,6 +58,12 @@ class _Speller:
             value = cpp_value(declared.constant.type, _value_in_text(declared))
             text = f"const {type_name(declared.constant.type)} {declared.constant.name} = {value};"
             self._replace(declared.tokens, text)
+
+        self.replacements.update(literal_arms(self._tokens, self._spelled))
+
+    def _spelled(self, index: int, arms: Mapping[int, str]) -> str:
+        found = arms.get(index)
+        return self.replacements.get(index, self._text(index)) if found is None else found
 
     def _text(self, index: int) -> str:
         return self._tokens[index].text if 0 <= index < len(self._tokens) else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from metal_runtime.msl.bfloat_conditionals import literal_arms
 from metal_runtime.msl.declarations import Function
 from metal_runtime.msl.edits import EditedText, TextEditor
 from metal_runtime.msl.literals import cpp_number
@@ -215,6 +216,9 @@ def _cpp_text(checked: CheckedText, left_out: set[range]) -> CppText:
     constructors = {
         i for f in checked.functions if _is_constructor(f) for i in _before_initialisers(checked, f)
     }
+    bindings |= literal_arms(
+        checked.tokens, lambda i, arms: arms[i] if i in arms else _spelled(checked, i)
+    )
     index = 0
     while index < len(checked.tokens):
         token = checked.tokens[index]
@@ -261,6 +265,11 @@ def _function_constants(checked: CheckedText) -> dict[int, str]:
             }
             found[checked.texts.index("constant", head.start)] = "extern const"
     return found
+
+
+def _spelled(checked: CheckedText, index: int) -> str:
+    spelling = _spelling(checked, index)
+    return checked.texts[index] if spelling is None else spelling
 
 
 def _spelling(checked: CheckedText, index: int) -> str | None:

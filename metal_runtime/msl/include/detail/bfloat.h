@@ -74,6 +74,15 @@ static_assert(sizeof(bfloat) == 2 && __is_trivially_constructible(bfloat), "bflo
 namespace metal {
 namespace __impl {
 
+// An integer literal that is one arm of a conditional whose other arm is of type T (msl/bfloat_conditionals.py).
+template <typename T, typename L>
+constexpr auto arm(L literal) {
+  using Other = __remove_cvref(T);
+  if constexpr (__is_same(Other, bfloat)) return bfloat(literal);
+  else if constexpr (__is_pointer(Other)) return static_cast<Other>(nullptr);
+  else return literal;
+}
+
 // What bfloat and T give together: an integer adapts, a float wins, half does not mix.
 template <typename T>
 using with_bfloat = enable_if_t<__is_integral(T) || __is_same(T, float),
