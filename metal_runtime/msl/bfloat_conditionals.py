@@ -30,11 +30,17 @@ def literal_arms(
             texts = [tokens[i].text for i in other]
             if "{" in texts or not texts:
                 continue  # a lambda may not stand in decltype
-            type_ = " ".join(spelled(i, replaced) for i in other)
+            type_ = "".join(_spaced(tokens, i, spelled(i, replaced)) for i in other)
             value = "".join(tokens[i].text for i in literal)
             replaced.update(dict.fromkeys(literal, ""))
             replaced[literal.start] = f"metal::__impl::arm<decltype({type_})>({value})"
     return replaced
+
+
+def _spaced(tokens: Sequence[Token], index: int, text: str) -> str:
+    """A token's text, apart from the one before it unless they touch: ``>=`` is two tokens."""
+    touches = tokens[index - 1].end == tokens[index].start
+    return text if touches else f" {text}"
 
 
 def _pairs(tokens: Sequence[Token], question: int) -> Iterator[tuple[range, range]]:
@@ -47,9 +53,10 @@ def _pairs(tokens: Sequence[Token], question: int) -> Iterator[tuple[range, rang
     if end is None:
         return
     second = range(colon + 1, end)
-    if _is_integer(tokens, second):
+    literals = [_is_integer(tokens, arm) for arm in (first, second)]
+    if literals == [False, True]:
         yield second, first
-    elif _is_integer(tokens, first) and not _is_cut(tokens, second, end):
+    elif literals == [True, False] and not _is_cut(tokens, second, end):
         yield first, second
 
 
