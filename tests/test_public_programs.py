@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.places import PLACES, current
 
 # The two programs of the original's README, to the letter; the second gets imports and a call.
 README_FIRST = """\
@@ -56,6 +59,13 @@ kernel void saxpy(device const float* x [[buffer(0)]], device float* y [[buffer(
     if (int(i) < n) y[i] = a * x[i] + y[i];
 }
 """
+
+
+@pytest.fixture(params=PLACES, autouse=True)
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every test runs on every device, as a user would have it by IRIS_DEVICE."""
+    with current(request.param) as name:
+        yield name
 
 
 def run(tmp_path: Path, program: str) -> dict[str, object]:

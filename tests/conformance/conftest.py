@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,9 @@ import pytest
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.pool import Block, Pool
 from metal_runtime.device.protocol import Device, Pipeline
-from metal_runtime.device.registry import backend_names, open_device
+from metal_runtime.device.registry import open_device
 from metal_runtime.msl.signature import read_program
-from tests.metal.double import installed
+from tests.places import PLACES, place
 
 HEADER = "#include <metal_stdlib>\nusing namespace metal;\n"
 
@@ -53,21 +52,7 @@ class Bench:
         self.device.stream.synchronize()
 
 
-DOUBLE = "metal-double"
-"""The Metal driver over the double of Metal: the driver's code, with kernels that run on the CPU device."""
-
-
-@contextmanager
-def place(device: str) -> Iterator[str]:
-    """Where a device of the suite is: the name of its backend, with the double in place where it needs it."""
-    if device == DOUBLE:
-        with installed():
-            yield "metal"
-    else:
-        yield device
-
-
-@pytest.fixture(scope="module", params=(*backend_names(), DOUBLE))
+@pytest.fixture(scope="module", params=PLACES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     # A device that does not open fails the suite; a skip would report green.
     with place(request.param) as name:

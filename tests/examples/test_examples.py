@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.places import DOUBLE, current
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NAMES = {
@@ -32,3 +35,12 @@ def test_example(name: str) -> None:
     assert done.stderr == ""
     assert f"{name}: " in done.stdout
     assert "NumPy" in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_example_on_the_metal_driver(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with current(DOUBLE):
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert f"{name}: " in shown
+    assert "NumPy" in shown
