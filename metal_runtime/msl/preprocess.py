@@ -109,6 +109,10 @@ class _MarkedPlaces(_Places):
         row, _ = prepared.lines.position(token.start)
         line = self._lines[row - 1]
         table = self._table(line.file)
+        if line.number > len(
+            table.lines
+        ):  # a file that cannot be read: the place stands without its line
+            return SourceSpan(line.file, line.number, 1, line.number, 1)
         start = table.offset(line.number, 1)
         text = table.line_text(line.number)
         if row not in self._rows:
@@ -123,7 +127,7 @@ class _MarkedPlaces(_Places):
             try:
                 text = Path(file).read_text(errors="replace")
             except OSError:
-                text = ""  # the header is gone since: the place stands without its line
+                text = ""
             self._tables[file] = LineTable(text, file)
         return self._tables[file]
 

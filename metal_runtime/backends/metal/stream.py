@@ -49,6 +49,10 @@ SLICE_MS = (1, 50)
 """Milliseconds of a sleep, the first and the longest: an error signals nothing, so it is looked for in between."""
 
 
+_STUCK: list[object] = []
+"""Queues that were given up, with all that their command buffers use: it must outlive even the device."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
     """How streams behave."""
@@ -82,7 +86,6 @@ class MetalStream:
         self._in_flight: deque[Batch] = deque()
         self._committed = 0
         self._fault: IrisError | None = None
-        self._abandoned: list[Batch] = []
         self.gpu_seconds = 0.0
         """Of all batches that have ended, from the beginning to the end of each on the GPU."""
 
@@ -273,11 +276,11 @@ class MetalStream:
         self._drop_noted()
 
     def _give_up(self, batch: Batch) -> None:
-        """The queue is stuck: another takes its place. The memory of its batches is kept, for the GPU may write to it."""
+        """The queue is stuck: another takes its place. What it uses is kept, for the GPU may still write to it."""
         stuck = [batch, *self._in_flight]
         fault = time_limit_fault(batch.commands, self._options.time_limit)
         self._in_flight.clear()
-        self._abandoned += [_kept(b) for b in stuck]
+        _STUCK.append((self._queue, self._progress, [(b.buffer, b.commands, b.events) for b in stuck]))  # fmt: skip
         for each in stuck:
             each.done = True
             self._fail(each, fault)
@@ -305,11 +308,6 @@ class MetalStream:
                 f"its threadgroups need {total} bytes of memory, the device has {limit}",
                 kernel=pipeline.signature.name,
             )
-
-
-def _kept(batch: Batch) -> Batch:
-    """The batch with its commands, whose memory stays taken."""
-    return Batch(batch.buffer, batch.commands, batch.number)
 
 
 def _signal_by_hand(events: Sequence[Recorded]) -> None:
