@@ -36,10 +36,7 @@ _BUILD = re.compile(r"\(Build (\w+)\)")
 
 # pyobjc describes these nowhere, and would take an address for the value: (class, selector) -> what argument 2 is.
 _VALUE = {"arguments": {2: {"type": b"^v", "type_modifier": b"n", "c_array_of_variable_length": True}}}  # fmt: skip
-_UNDESCRIBED = (
-    (b"MTLFunctionConstantValues", b"setConstantValue:type:atIndex:", _VALUE),
-    (b"MTLFunctionConstantValues", b"setConstantValue:type:withName:", _VALUE),
-)
+_UNDESCRIBED = ((b"MTLFunctionConstantValues", b"setConstantValue:type:atIndex:", _VALUE),)
 
 
 class PyObjCFramework:

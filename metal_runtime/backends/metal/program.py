@@ -39,6 +39,7 @@ class MetalPipeline:
         self.signature = signature
         limit = state.maxTotalThreadsPerThreadgroup()
         self.max_threads_per_threadgroup = min(limit, signature.max_threads or limit)
+        self.simd_width = state.threadExecutionWidth()
         self.static_threadgroup_memory = state.staticThreadgroupMemoryLength()
         self.indices = tuple(argument.index for argument in signature.arguments)
         self.is_value = tuple(a.kind is ArgumentKind.VALUE for a in signature.arguments)
