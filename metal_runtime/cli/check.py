@@ -28,18 +28,24 @@ def check(
     defines: Annotated[list[str] | None, typer.Option("-D", "--define", metavar="NAME=VALUE", help="Define a macro; may be repeated.")] = None,
     family: Annotated[Family, typer.Option(help="The GPU family that must be able to run it.")] = DEFAULT_FAMILY,
     allow: Annotated[list[str] | None, typer.Option(metavar="RULE", help="A rule to leave out, by the name in brackets after its messages; may be repeated.")] = None,
+    metal: Annotated[bool, typer.Option("--metal", help="Ask Apple's compiler too; fails where there is none.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:  # fmt: skip
-    """Check MSL against Metal's rules and limits; the status is 0 only if Metal would take it."""
+    """Check MSL against Metal's rules and limits; the status is 0 only if Metal would take it.
+
+    The check is iris's own, on any machine. With --metal Apple's compiler is asked as well, which needs a Mac.
+    """
     allowed = _allowed(allow or [])
     options = _options(include_dirs or [], defines or [])
     with progress(f"checking {file.name}"):
         report = _report(file, options, family, allowed)
+        if metal:
+            report = _with_metal(report, file, options)
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
         _print(report)
-    if not report["accepted"]:
+    if not (report["accepted"] and report.get("metal", {}).get("accepted", True)):
         raise typer.Exit(1)
 
 
@@ -96,6 +102,13 @@ def _report(
     return report
 
 
+def _with_metal(report: dict[str, Any], file: Path, options: CompileOptions) -> dict[str, Any]:
+    """The report with the answer of Apple's compiler."""
+    from metal_runtime.cli.metal_check import metal_report
+
+    return {**report, "metal": metal_report(file.read_text(), file, options)}
+
+
 def _print(report: dict[str, Any]) -> None:
     from rich.markup import escape
 
@@ -113,6 +126,25 @@ def _print(report: dict[str, Any]) -> None:
         console.print(_finding_text(finding), soft_wrap=True)
         console.print()
     console.print(_summary(report), soft_wrap=True)
+    if "metal" in report:
+        _print_metal(report["metal"])
+
+
+def _print_metal(asked: dict[str, Any]) -> None:
+    console = stdout()
+    for finding in asked["findings"]:
+        console.print(f"\n{finding}", markup=False, highlight=False, soft_wrap=True)
+    if not asked["asked"]:
+        said = f"Apple's compiler was not asked: {asked['reason']}"
+    elif asked["accepted"]:
+        waiting = len(asked["waiting_for_constants"])
+        more = f"; {waiting} wait for function constants" if waiting else ""
+        said = (
+            f"{asked['compiler']} on {asked['device']} compiled {asked['compiled']} kernels{more}"
+        )
+    else:
+        said = f"{asked['compiler']} does not take the file"
+    console.print(said, style="green" if asked["accepted"] else "red", markup=False, soft_wrap=True)
 
 
 def _kernel_text(kernel: dict[str, Any], width: int) -> Text:

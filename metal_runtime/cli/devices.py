@@ -1,4 +1,4 @@
-"""`iris devices`: nothing enters, the devices that this machine can run kernels on leave."""
+"""`iris devices`: nothing enters, the devices that this machine can run kernels on leave, and why the others cannot."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from metal_runtime.cli.console import stdout
 if TYPE_CHECKING:
     from metal_runtime.device.protocol import DeviceTraits
 
+_ANY_SIZE = 2**48  # bytes: what the traits say where nothing but memory limits a buffer
+
 
 def devices(
+    require: Annotated[list[str] | None, typer.Option(metavar="DEVICE", help="Fail unless this device opens; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-) -> None:
-    """List the devices that kernels can run on."""
+) -> None:  # fmt: skip
+    """List the devices that kernels can run on, with their families, memory and limits."""
     found, missing = _open_all()
     if as_json:
         typer.echo(
             json.dumps({"devices": [asdict(t) for t in found], "missing": missing}, indent=2)
         )
-        return
-    _print_table(found, missing)
+    else:
+        _print_table(found, missing)
+    _check_required(require or [], found, missing)
 
 
 def _open_all() -> tuple[list[DeviceTraits], dict[str, str]]:
     """The traits of every device that opens; of the other backends, why they do not."""
-    from metal_runtime.device.registry import backend_names, open_device
+    from metal_runtime.device.registry import known_backends, open_device
     from metal_runtime.errors import IrisError
 
     found, missing = [], {}
-    for name in backend_names():
+    for name in known_backends():
         try:
             device = open_device(name)
         except IrisError as reason:
@@ -42,6 +46,15 @@ def _open_all() -> tuple[list[DeviceTraits], dict[str, str]]:
         found.append(device.traits)
         device.close()
     return found, missing
+
+
+def _check_required(wanted: list[str], found: list[DeviceTraits], missing: dict[str, str]) -> None:
+    opened = {traits.backend for traits in found}
+    for name in wanted:
+        if name not in opened:
+            reason = missing.get(name, "there is no device of this name")
+            typer.echo(f"iris: {name} does not open: {reason}", err=True)
+            raise typer.Exit(1)
 
 
 def _print_table(found: list[DeviceTraits], missing: dict[str, str]) -> None:
@@ -56,23 +69,31 @@ def _print_table(found: list[DeviceTraits], missing: dict[str, str]) -> None:
     table.add_column("simd", justify="right")
     table.add_column("memory", justify="right")
     for traits in found:
-        gibibytes = f"{traits.memory_bytes / 2**30:.1f} GiB" if traits.memory_bytes else ""
         table.add_row(
             traits.backend,
             escape(traits.name),
             str(traits.compute_units),
             str(traits.max_threads_per_threadgroup),
             str(traits.simd_width),
-            gibibytes,
+            _size(traits.memory_bytes) if traits.memory_bytes else "",
         )
     console = stdout()
     console.print(table)
-    for traits in found:
-        console.print(
-            f"{traits.backend}: {traits.toolchain}",
-            style="bright_black",
-            markup=False,
-            soft_wrap=True,
-        )
-    for name, reason in missing.items():
-        console.print(f"{name}: {reason}", style="bright_black", markup=False, soft_wrap=True)
+    for line in [*(f"{t.backend}: {text}" for t in found for text in _details(t)),
+                 *(f"{name}: {reason}" for name, reason in missing.items())]:  # fmt: skip
+        console.print(line, style="bright_black", markup=False, highlight=False, soft_wrap=True)
+
+
+def _details(traits: DeviceTraits) -> list[str]:
+    limits = f"{_size(traits.max_threadgroup_memory)} of threadgroup memory"
+    if traits.max_buffer_bytes < _ANY_SIZE:
+        limits += f", buffers up to {_size(traits.max_buffer_bytes)}"
+    families = [f"families {' '.join(traits.families)}"] if traits.families else []
+    return [*families, limits, traits.toolchain]
+
+
+def _size(count: int) -> str:
+    for unit, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.4g} {name}"
+    return f"{count} bytes"

@@ -12,14 +12,19 @@ from metal_runtime.errors import DeviceError
 _BACKENDS = "metal_runtime.backends"
 
 
+def known_backends() -> tuple[str, ...]:
+    """All backends of this installation, sorted, those of other systems included."""
+    package = importlib.import_module(_BACKENDS)
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg))
+
+
 def backend_names() -> tuple[str, ...]:
     """The backends that can run on this system, sorted, whether their devices open or not.
 
     A backend is a package with a ``device`` module; its ``can_run_here()`` says whether its bindings can exist here.
     """
-    package = importlib.import_module(_BACKENDS)
-    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg)
-    return tuple(n for n in names if importlib.import_module(f"{_BACKENDS}.{n}").can_run_here())
+    modules = {n: importlib.import_module(f"{_BACKENDS}.{n}") for n in known_backends()}
+    return tuple(name for name, module in modules.items() if module.can_run_here())
 
 
 def open_device(name: str) -> Device:
