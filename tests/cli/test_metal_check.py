@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+
+import pytest
 
 from tests.metal.double import Faults, installed
 
@@ -14,6 +17,7 @@ kernel void scaled(device float* x [[buffer(0)]], uint i [[thread_position_in_gr
 """
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="Metal is there")
 def test_without_a_mac_it_fails_and_says_that_nobody_was_asked(iris, tmp_path) -> None:
     path = tmp_path / "k.metal"
     path.write_text(GOOD)
