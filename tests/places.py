@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from metal_runtime import api
 from metal_runtime.device.registry import backend_names
-from metal_runtime.runtime.sessions import set_session
 from tests.metal.double import installed
 
 DOUBLE = "metal-double"
@@ -38,4 +37,3 @@ def current(name: str) -> Iterator[str]:
         finally:
             if name == DOUBLE:
                 device.close()
-                set_session(None)
