@@ -1,21 +1,68 @@
-"""MetalBuffer: a contiguous array of one scalar type over device memory of the pool, with NumPy's operators."""
+"""MetalBuffer: an array of one scalar type, in device memory or still to be computed, with NumPy's operators and views."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
 
 from metal_runtime.array_operators import ArrayOperators
+from metal_runtime.array_reductions import ArrayReductions, Axis
+from metal_runtime.array_views import ArrayViews
+from metal_runtime.basic_indexing import movements_of
 from metal_runtime.device.pool import Block, Pool
 from metal_runtime.device.protocol import BufferBinding
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ClosedBufferError, DeviceError, DTypeError, ShapeError
+from metal_runtime.strided import Movement, Shape, Strided, contiguous, moved
+from metal_runtime.value import Cell, Value, View
 
-Shape = tuple[int, ...]
+__all__ = ["ArrayGraph", "BufferHost", "MetalBuffer", "Shape"]
+
+
+class ArrayGraph(Protocol):
+    """What records the operators of one device and runs them when a value is needed."""
+
+    def elementwise(
+        self,
+        operator: str,
+        operands: Sequence[Any],
+        out: MetalBuffer | None = None,
+        dtype: DType | None = None,
+    ) -> MetalBuffer:
+        """An operator of ``metal_runtime.ops`` by name; the result is of ``dtype``."""
+        ...
+
+    def reduce(
+        self,
+        name: str,
+        buffer: MetalBuffer,
+        axes: tuple[int, ...],
+        keepdims: bool,
+        result: DType | None = None,
+    ) -> MetalBuffer:
+        """A reduction of axes that are sorted and counted from 0."""
+        ...
+
+    def function(self, name: str, *args: Any, **options: Any) -> MetalBuffer:
+        """Any other function of ``metal_runtime.ops`` by name."""
+        ...
+
+    def copy(self, buffer: MetalBuffer) -> MetalBuffer:
+        """The elements of a buffer in C order, as a buffer of its own."""
+        ...
+
+    def assign(self, target: MetalBuffer, source: Any) -> None:
+        """``target[...] = source``: buffers, arrays and numbers broadcast and are converted."""
+        ...
+
+    def flush(self, wanted: Value | None = None) -> None:
+        """Starts all that is pending and still held, and ``wanted``."""
+        ...
 
 
 class BufferHost(Protocol):
@@ -30,58 +77,74 @@ class BufferHost(Protocol):
     @property
     def closed(self) -> bool: ...
 
+    @property
+    def graph(self) -> ArrayGraph: ...
+
     def elsewhere(self, device: str) -> BufferHost:
         """The session of a device; this one, if it is its own and open."""
         ...
 
     def empty(self, shape: Shape, dtype: DType) -> MetalBuffer: ...
 
-    def synchronize(self) -> None:
-        """Waits until every launch has ended."""
-        ...
-
-    def run_elementwise(
-        self, operator: str, operands: Sequence[Any], out: MetalBuffer | None = None
-    ) -> MetalBuffer:
-        """Runs an operator of ``metal_runtime.ops`` by name."""
+    def wait(self) -> None:
+        """Waits until every launch has ended; what is recorded is not started."""
         ...
 
 
-class MetalBuffer(ArrayOperators):
-    """Elements of one scalar type in device memory, in C order; made by ``metal_runtime.api``.
+class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
+    """Elements of one scalar type on a device; made by ``metal_runtime.api`` and by operators.
 
-    Operators and functions work element by element and give new buffers. ``==`` does so too, while the
+    Operators and functions give new buffers. What they compute is recorded and runs when somebody needs
+    it: ``numpy()``, a kernel launch, ``synchronize()``. ``==`` works element by element too, while the
     hash is the identity's, so that a buffer can be a key. A buffer of vectors is one with a last axis
     of their components: a kernel's ``device float4*`` takes shape ``(n, 4)``.
 
+    Indexing with integers and slices, ``reshape``, ``transpose`` and their like give views, which share
+    their elements with the buffer as NumPy's do.
+
     The memory goes back to the pool at ``close()``, at the end of a ``with`` block, or when nothing
-    refers to the buffer and to the NumPy views made from it any more. A view keeps the memory alive
-    even after ``close()``.
+    refers to the buffer, its views, and the NumPy views made from it any more. A view keeps the memory
+    alive even after ``close()``.
     """
 
     __slots__ = (
         "__weakref__",
         "_binding",
-        "_block",
+        "_cell",
         "_dtype",
         "_host",
+        "_movements",
         "_nbytes",
         "_shape",
-        "_size",
-        "_view",
     )
 
     __array_priority__ = 1000.0  # `array + buffer` runs on the device, as `buffer + array` does
 
-    def __init__(self, host: BufferHost, block: Block, shape: Shape, dtype: DType) -> None:
+    def __init__(
+        self,
+        host: BufferHost,
+        cell: Cell,
+        shape: Shape,
+        dtype: DType,
+        nbytes: int,
+        movements: tuple[Movement, ...] = (),
+    ) -> None:
         self._host = host
-        self._block: Block | None = block
-        self._binding: BufferBinding | None = block.binding
+        self._cell: Cell | None = cell
         self._shape = shape
         self._dtype = dtype
-        self._size = math.prod(shape)
-        self._nbytes = self._size * dtype.itemsize
-        self._view: np.ndarray[Any, Any] | None = None
+        self._nbytes = nbytes
+        self._movements = movements
+        self._binding: BufferBinding | None = None
+        """Where its elements lie, once they are in memory and in C order."""
+
+    @classmethod
+    def in_block(cls, host: BufferHost, block: Block, shape: Shape, dtype: DType) -> MetalBuffer:
+        """A buffer over the first bytes of a block."""
+        nbytes = math.prod(shape) * dtype.itemsize
+        buffer = cls(host, Cell(Value(shape, dtype, block=block)), shape, dtype, nbytes)
+        buffer._binding = block.binding
+        return buffer
 
     # --- what it is ------------------------------------------------------------------------------
 
@@ -96,12 +159,12 @@ class MetalBuffer(ArrayOperators):
     @property
     def size(self) -> int:
         """How many elements."""
-        return self._size
+        return self._nbytes // self._dtype.itemsize
 
     @property
     def numel(self) -> int:
         """How many elements."""
-        return self._size
+        return self._nbytes // self._dtype.itemsize
 
     @property
     def ndim(self) -> int:
@@ -120,11 +183,7 @@ class MetalBuffer(ArrayOperators):
     @property
     def strides(self) -> Shape:
         """Bytes from one element to the next, axis by axis, as in NumPy."""
-        strides, step = [], self.itemsize
-        for extent in reversed(self._shape):
-            strides.append(step)
-            step *= max(extent, 1)
-        return tuple(reversed(strides))
+        return tuple(stride * self.itemsize for stride in self._layout().strides)
 
     @property
     def device(self) -> str:
@@ -134,17 +193,18 @@ class MetalBuffer(ArrayOperators):
     @property
     def persistent(self) -> bool:
         """Whether its memory stays in the pool until ``api.trim()`` once the buffer is closed."""
-        return self._open().persistent
+        block = self._open().value.block
+        return block is not None and block.persistent
 
     @property
     def closed(self) -> bool:
-        return self._block is None
+        return self._cell is None
 
     # --- its life --------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Lets go of the memory; may be called twice. NumPy views of the buffer stay valid."""
-        self._binding = self._block = self._view = None
+        """Lets go of the elements; may be called twice. Views of the buffer stay valid."""
+        self._binding = self._cell = None
 
     def __enter__(self) -> MetalBuffer:
         self._open()
@@ -158,30 +218,83 @@ class MetalBuffer(ArrayOperators):
     ) -> None:
         self.close()
 
-    def _open(self) -> Block:
-        if self._block is None:
+    def _open(self) -> Cell:
+        if self._cell is None:
             raise ClosedBufferError(
                 f"the buffer of shape {self._shape} and dtype {self._dtype.metal_name} is closed",
                 hint="use it before close(), or before its `with` block ends",
             )
-        return self._block
+        return self._cell
+
+    def _layout(self) -> Strided:
+        """How its elements lie in the memory of the buffer that it is a view of."""
+        value = self._open().value
+        layout = moved(value.layout or contiguous(value.shape), self._movements)
+        assert layout is not None  # `_viewed` copies where it would be
+        return layout
+
+    def _value(self) -> Value:
+        """Its elements, pending or in memory."""
+        value = self._open().value
+        if not self._movements:
+            return value
+        if value.operation is None:
+            return Value(self._shape, self._dtype, block=value.block, layout=self._layout())
+        return Value(self._shape, self._dtype, View(self._movements), (value,))
+
+    def _in_memory(self) -> Value:
+        """Its elements in memory: what is pending is started."""
+        value = self._open().value
+        if value.operation is not None:
+            self._host.graph.flush(value)
+        return self._value()
+
+    def _bound(self) -> BufferBinding:
+        """What a kernel is given: a view that is not in C order is copied."""
+        if self._binding is None:
+            value = self._in_memory()
+            assert value.block is not None
+            if value.layout is not None and not value.layout.is_contiguous:
+                return self._host.graph.copy(self)._bound()
+            allocation, first = value.block.binding
+            offset = 0 if value.layout is None else value.layout.offset
+            self._binding = (allocation, first + offset * self._dtype.itemsize)
+        return self._binding
 
     # --- the host's side -------------------------------------------------------------------------
+
+    def _elements(self, owner: type[_Export] | None = None) -> np.ndarray[Any, Any]:
+        """The memory as NumPy sees it, after all launches so far have ended."""
+        value = self._in_memory()
+        block = value.block
+        assert block is not None
+        raw = np.asarray(block if owner is None else _exported(block))
+        self._host.wait()
+        layout = value.layout
+        if layout is None:
+            return raw[: self._nbytes].view(self._dtype.numpy_dtype).reshape(self._shape)
+        itemsize = self._dtype.itemsize
+        whole = raw[: raw.size // itemsize * itemsize].view(self._dtype.numpy_dtype)
+        return np.lib.stride_tricks.as_strided(
+            whole[layout.offset :],
+            layout.shape,
+            tuple(stride * itemsize for stride in layout.strides),
+        )
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A writable NumPy view of the memory itself, after all launches so far have ended.
 
-        Launches made later change what the view shows; ``synchronize()`` says when they are done.
+        Launches made later change what the view shows; ``synchronize()`` says when they are done. While
+        the view is there, operators on the buffer run at once, so that what is written to it counts
+        from then on.
         """
-        if self._view is None:
-            raw = np.asarray(self._open())[: self.nbytes]
-            self._view = raw.view(self._dtype.numpy_dtype).reshape(self._shape)
-        self._host.synchronize()
-        return self._view.view()
+        self._open()
+        self._host.graph.flush()  # what is pending may read what a view can write
+        return self._elements(_Export)
 
     def to_numpy(self, *, copy: bool = True) -> np.ndarray[Any, Any]:
         """The elements as an array that the caller owns, or as a view of the memory (``copy=False``)."""
-        return self.numpy().copy() if copy else self.numpy()
+        return self._elements().copy() if copy else self.numpy()
 
     def copy_from(self, source: Any) -> MetalBuffer:
         """Writes an array or buffer of the same shape and dtype into this one, and returns this one.
@@ -190,12 +303,12 @@ class MetalBuffer(ArrayOperators):
             ShapeError: the shapes differ.
             DTypeError: the dtypes differ.
         """
-        array = source.numpy() if isinstance(source, MetalBuffer) else np.asarray(source)
+        array = source._elements() if isinstance(source, MetalBuffer) else np.asarray(source)
         if array.shape != self._shape:
             raise ShapeError(
                 f"cannot copy shape {array.shape} into a buffer of shape {self._shape}",
                 hint=f"reshape it with array.reshape({self._shape})"
-                if array.size == self._size
+                if array.size == self.size
                 else None,
             )
         if array.dtype != self._dtype.numpy_dtype:
@@ -203,7 +316,8 @@ class MetalBuffer(ArrayOperators):
                 f"cannot copy dtype {array.dtype} into a buffer of {self._dtype.numpy_dtype}",
                 hint=f"convert it with array.astype({self._dtype.numpy_dtype.name!r})",
             )
-        self.numpy()[...] = array
+        self._host.graph.flush()  # what is pending may still read what is written here
+        self._elements()[...] = array
         return self
 
     def to(self, device: Any) -> MetalBuffer:
@@ -225,13 +339,13 @@ class MetalBuffer(ArrayOperators):
 
     def item(self) -> Any:
         """The one element as a Python number. Raises ShapeError when there is not exactly one."""
-        if self._size != 1:
+        if self.size != 1:
             raise ShapeError(f"a buffer of shape {self._shape} has no single value")
-        return self.numpy().item()
+        return self._elements().item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return self.numpy().tolist()
+        return self._elements().tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if dtype is not None and np.dtype(dtype) != self._dtype.numpy_dtype:
@@ -239,7 +353,7 @@ class MetalBuffer(ArrayOperators):
                 raise ValueError(
                     f"a conversion of {self._dtype.metal_name} to {dtype} needs a copy"
                 )
-            return self.numpy().astype(dtype)
+            return self._elements().astype(dtype)
         return self.to_numpy(copy=bool(copy))
 
     @property
@@ -266,15 +380,40 @@ class MetalBuffer(ArrayOperators):
             raise TypeError("a buffer of shape () has no length")
         return self._shape[0]
 
-    def __getitem__(self, index: Any) -> Any:
-        """What ``buffer.numpy()[index]`` is: a scalar, or a view of the memory."""
-        return self.numpy()[index]
+    def __iter__(self) -> Iterator[MetalBuffer]:
+        """The views along the first axis."""
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, index: Any) -> MetalBuffer:
+        """``buffer[1]``, ``buffer[1:, ::2]``, ``buffer[..., None]``: a view, of no axes where all are indexed.
+
+        An array of integers, or of bool, chooses elements, as in NumPy; the result is a copy.
+        """
+        movements = movements_of(self._shape, index)
+        if movements is None:
+            return self._host.graph.function("index", self, index)
+        layout = moved(contiguous(self._shape), movements)
+        assert layout is not None  # of contiguous elements, slices and new axes are views
+        return self._viewed(movements, layout.shape)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.numpy()[index] = value.numpy() if isinstance(value, MetalBuffer) else value
+        if movements_of(self._shape, index) is None:
+            self._host.graph.flush()
+            chosen = index.numpy() if isinstance(index, MetalBuffer) else index
+            self._elements()[chosen] = value._elements() if isinstance(value, MetalBuffer) else value
+        else:
+            self._host.graph.assign(self[index], value)
+
+    def _viewed(self, movements: tuple[Movement, ...], shape: Shape) -> MetalBuffer:
+        nbytes = math.prod(shape) * self._dtype.itemsize
+        if moved(self._layout(), movements) is None:
+            copy = self._host.graph.copy(self)
+            return copy._viewed(movements, shape)
+        every = self._movements + movements
+        return MetalBuffer(self._host, self._open(), shape, self._dtype, nbytes, every)
 
     def __bool__(self) -> bool:
-        if self._size != 1:
+        if self.size != 1:
             raise ShapeError(
                 f"a buffer of shape {self._shape} has no single truth value",
                 hint="reduce it first, for example with buffer.numpy().all()",
@@ -287,11 +426,22 @@ class MetalBuffer(ArrayOperators):
     def __float__(self) -> float:
         return float(self.item())
 
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._shape or not self._dtype.is_integer:
+            raise TypeError("only a buffer of one integer and no axes is an index")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else str(self)
+
     def __repr__(self) -> str:
         what = f"shape={self._shape}, dtype={self._dtype.metal_name}, device={self.device}"
-        if self._block is None:
+        if self._cell is None:
             return f"MetalBuffer({what}, closed)"
-        values = np.array2string(self.numpy(), threshold=32, edgeitems=3, separator=", ")
+        values = np.array2string(self._elements(), threshold=32, edgeitems=3, separator=", ")
         return f"MetalBuffer({values}, {what})"
 
     # --- operators -------------------------------------------------------------------------------
@@ -304,17 +454,39 @@ class MetalBuffer(ArrayOperators):
         for operand in (left, right):
             if not isinstance(operand, _OPERANDS):
                 return NotImplemented  # type: ignore[no-any-return]
-        return self._host.run_elementwise(operator, (left, right), out)
+        return self._host.graph.elementwise(operator, (left, right), out)
 
     def _unary(self, operator: str) -> MetalBuffer:
-        return self._host.run_elementwise(operator, (self,))
+        return self._host.graph.elementwise(operator, (self,))
 
     def astype(self, dtype: Any) -> MetalBuffer:
         """A new buffer with every element converted as MSL does."""
-        target = DType.from_numpy(dtype)
-        block = self._host.pool.take(self._size * target.itemsize)
-        out = MetalBuffer(self._host, block, self._shape, target)
-        return self._host.run_elementwise("cast", (self,), out)
+        return self._host.graph.function("cast", self, dtype)
+
+    def _reduced(self, name: str, axis: Axis, keepdims: bool, **options: Any) -> MetalBuffer:
+        return self._host.graph.function(name, self, axis, keepdims, **options)
+
+    def copy(self) -> MetalBuffer:
+        """The elements in C order, as a buffer of its own."""
+        return self._host.graph.copy(self)
+
+
+class _Export:
+    """What NumPy keeps of a block for the views that a user made: the block knows that they are there."""
+
+    __slots__ = ("__array_interface__", "__weakref__", "_block")
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self.__array_interface__ = block.__array_interface__
+
+
+def _exported(block: Block) -> _Export:
+    export: _Export | None = block.export() if block.export is not None else None
+    if export is None:
+        export = _Export(block)
+        block.export = weakref.ref(export)
+    return export
 
 
 _OPERANDS = (MetalBuffer, int, float, np.ndarray, np.generic)

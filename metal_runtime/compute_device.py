@@ -72,7 +72,7 @@ class ComputeDevice:
         source = numpy_array(array)
         dtype = DType.from_numpy(source.dtype)
         buffer = self._session.empty(source.shape, dtype, persistent=persistent)
-        buffer.numpy()[...] = source
+        buffer._elements()[...] = source
         return buffer
 
     def empty(
@@ -97,7 +97,7 @@ class ComputeDevice:
     ) -> MetalBuffer:
         """A buffer on this device with every element ``value``."""
         buffer = self.empty(shape, dtype, persistent=persistent)
-        buffer.numpy()[...] = value
+        buffer._elements()[...] = value
         return buffer
 
     def zeros(

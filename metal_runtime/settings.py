@@ -54,6 +54,11 @@ def metal_debug() -> bool:
     return os.environ.get("IRIS_METAL_DEBUG", "") not in ("", "0")
 
 
+def eager() -> bool:
+    """``IRIS_EAGER=1``: every operator on arrays runs at once, as a kernel of its own."""
+    return os.environ.get("IRIS_EAGER", "") not in ("", "0")
+
+
 def strategy_wish() -> str | None:
     """``IRIS_STRATEGY``: how the CPU device shall run threadgroups: ``loops``, ``regions`` or ``fibers``.
 

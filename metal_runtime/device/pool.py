@@ -11,6 +11,7 @@ import bisect
 import gc
 import mmap
 import threading
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class PoolStatistics:
 class Block:
     """Memory on loan from a pool: exactly one owner, at least the bytes asked for, page aligned."""
 
-    __slots__ = ("_allocation", "_pool", "binding", "nbytes", "persistent")
+    __slots__ = ("_allocation", "_pool", "binding", "export", "nbytes", "persistent")
 
     def __init__(self, pool: Pool, allocation: Allocation, nbytes: int, persistent: bool) -> None:
         self._pool = pool
@@ -62,6 +63,12 @@ class Block:
         self.nbytes = nbytes
         self.persistent = persistent
         self.binding: BufferBinding = (allocation, 0)
+        self.export: weakref.ref[Any] | None = None
+        """While it is alive, a user's NumPy view may write to the memory at any time."""
+
+    @property
+    def is_exported(self) -> bool:
+        return self.export is not None and self.export() is not None
 
     @property
     def address(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from metal_runtime.ops import gather, reduction, scatter
 from metal_runtime.ops.conversion import cast
+from metal_runtime.ops.index import index
 from metal_runtime.ops.functions import (
     array_scalar,
     binary,
@@ -20,8 +21,43 @@ from metal_runtime.ops.functions import (
     unary,
     where_function,
 )
+from metal_runtime.ops.reductions import (
+    all,
+    amax,
+    amin,
+    any,
+    argmax,
+    argmin,
+    layer_norm,
+    log_softmax,
+    logsumexp,
+    mean,
+    prod,
+    rms_norm,
+    softmax,
+    std,
+    sum,
+    var,
+)
 
 __all__ = [
+    "var",
+    "sum",
+    "std",
+    "softmax",
+    "rms_norm",
+    "prod",
+    "mean",
+    "logsumexp",
+    "log_softmax",
+    "layer_norm",
+    "index",
+    "argmin",
+    "argmax",
+    "any",
+    "amin",
+    "amax",
+    "all",
     "abs",
     "acos",
     "acosh",

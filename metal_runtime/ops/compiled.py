@@ -10,15 +10,15 @@ from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.ir.nodes import Kernel
 from metal_runtime.passes.pipeline import optimize
-from metal_runtime.program import MslProgram
-from metal_runtime.runtime.compile import ir_to_program
+from metal_runtime.program import CompileOptions, MslProgram
+from metal_runtime.runtime.compile import DEFAULT_OPTIONS, ir_to_program
 from metal_runtime.runtime.launch_shape import launch_config
 from metal_runtime.runtime.session import Session
 
 
-def kernel_program(kernel: Kernel) -> MslProgram:
+def kernel_program(kernel: Kernel, options: CompileOptions = DEFAULT_OPTIONS) -> MslProgram:
     """The MSL program of an operator's kernel."""
-    return ir_to_program(optimize(kernel))
+    return ir_to_program(optimize(kernel), options)
 
 
 def pipeline_of(session: Session, program: MslProgram) -> Pipeline:
@@ -53,7 +53,7 @@ def launch(
         ClosedBufferError: one of the buffers is closed.
     """
     pipeline = pipeline_of(session, program)
-    bindings: list[Binding] = [buffer._open().binding for buffer in buffers]
+    bindings: list[Binding] = [buffer._bound() for buffer in buffers]
     bindings += [struct.pack("=I", number) for number in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
     session.device.stream.launch(pipeline, config, bindings)

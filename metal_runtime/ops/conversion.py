@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError
@@ -26,12 +24,9 @@ def cast(a: Operand, dtype: Any, out: MetalBuffer | None = None) -> MetalBuffer:
     """
     session = session_of((a, out))
     target = DType.from_numpy(dtype)
-    if out is None:
-        shape = a.shape if isinstance(a, MetalBuffer | np.ndarray) else ()
-        out = session.empty(shape, target)
-    elif isinstance(out, MetalBuffer) and out.dtype is not target:
+    if isinstance(out, MetalBuffer) and out.dtype is not target:
         raise DTypeError(
             f"ops.cast: out= has dtype {dtype_name(out.dtype)}, not {dtype_name(target)}",
             hint="give both the same dtype",
         )
-    return session.run_elementwise("cast", (a,), out)
+    return session.graph.elementwise("cast", (a,), out, target)

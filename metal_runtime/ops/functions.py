@@ -130,7 +130,7 @@ def scalar_array(name: str) -> ScalarArray:
 
 def _run(name: str, operands: tuple[Any, ...], out: MetalBuffer | None) -> MetalBuffer:
     """Runs an operator on the device of its buffers, or the current one for arrays and numbers."""
-    return session_of((*operands, out)).run_elementwise(name, operands, out)
+    return session_of((*operands, out)).graph.elementwise(name, operands, out)
 
 
 def _require_scalar(public: str, value: Any) -> None:

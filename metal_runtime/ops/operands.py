@@ -40,7 +40,9 @@ def foreign_operand(
 
 def upload(session: Session, array: np.ndarray[Any, Any]) -> MetalBuffer:
     """A buffer with the array's elements. Raises DTypeError."""
-    return session.empty(array.shape, DType.from_numpy(array.dtype)).copy_from(array)
+    buffer = session.empty(array.shape, DType.from_numpy(array.dtype))
+    buffer._elements()[...] = array
+    return buffer
 
 
 def as_buffer(session: Session, name: str, value: Any) -> MetalBuffer:

@@ -87,6 +87,8 @@ class Uploads:
     session: Session
     optional_buffers: bool = False
     by_memory: dict[tuple[Any, ...], Upload] = field(default_factory=dict)
+    strided: list[tuple[MetalBuffer, MetalBuffer]] = field(default_factory=list)
+    """Views that the kernel writes to, which are not in C order, and the copies that it is given."""
 
     def bind(self, argument: Argument, value: Any) -> Binding:
         """The binding of any value that a parameter can take. Raises LaunchError."""
@@ -124,12 +126,13 @@ class Uploads:
             self.session.synchronize()
         for upload in written:
             np.copyto(upload.array, upload.view())
+        for view, copy in self.strided:
+            self.session.graph.assign(view, copy)
 
     # --- buffers ---------------------------------------------------------------------------------
 
     def _bind_buffer(self, argument: Argument, buffer: MetalBuffer) -> BufferBinding:
-        binding = buffer._binding
-        if binding is None:
+        if buffer.closed:
             raise self._error(
                 argument,
                 "the buffer is closed",
@@ -143,7 +146,10 @@ class Uploads:
                 f'copy it with buffer.to("{here}")',
             )
         self._check_type(argument, buffer.dtype, buffer.shape, buffer.nbytes, is_buffer=True)
-        return binding
+        if argument.written and not buffer._layout().is_contiguous:
+            self.strided.append((buffer, copy := buffer.copy()))
+            return copy._bound()
+        return buffer._bound()
 
     def _check_type(
         self, argument: Argument, dtype: DType, shape: tuple[int, ...], nbytes: int, is_buffer: bool

@@ -31,7 +31,7 @@ class LaunchPlan:
     """
 
     __slots__ = (
-        "_arguments", "_configs", "_launch", "_optional_buffers", "_packers", "_sizes", "_traits", "name",
+        "_arguments", "_configs", "_flush", "_launch", "_optional_buffers", "_packers", "_sizes", "_traits", "name",
         "needs_threadgroup", "pipeline", "session",
     )  # fmt: skip
 
@@ -52,6 +52,7 @@ class LaunchPlan:
         device = session.device
         self._traits = device.traits
         self._launch = device.stream.launch
+        self._flush = session.flush
         self._arguments = pipeline.signature.arguments
         self._packers = [_packer(argument, session) for argument in self._arguments]
         self._configs: dict[Any, LaunchConfig] = {}
@@ -75,6 +76,7 @@ class LaunchPlan:
         """
         if len(args) != len(self._packers):
             raise wrong_count(self.name, self._arguments, len(args))
+        self._flush()  # the kernel may write what is still to be read, and read what is still to be written
         config = self._configs.get(grid) if threadgroup is None and grid.__class__ is int else None
         if config is None:
             config = self._config(grid, threadgroup, names)

@@ -7,12 +7,12 @@ import contextvars
 import importlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from metal_runtime.buffer import MetalBuffer, Shape
-from metal_runtime.device.pool import Pool
+from metal_runtime.buffer import ArrayGraph, MetalBuffer, Shape
+from metal_runtime.device.pool import Block, Pool
 from metal_runtime.device.protocol import Device
 from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
@@ -21,10 +21,7 @@ from metal_runtime.logging import get_logger
 from metal_runtime.runtime.cache import ProgramCache
 from metal_runtime.runtime.kernel_registry import KernelRegistry
 
-Elementwise = Callable[[str, Sequence[Any], MetalBuffer | None], MetalBuffer]
-"""``(operator name, operands, out) -> result``: what ``metal_runtime.ops`` makes for a session."""
-
-_OPERATORS = "metal_runtime.ops.elementwise"  # its `runner_of(session)` makes an Elementwise
+_GRAPH = "metal_runtime.graph.recorder"  # its `recorder_of(session)` makes an ArrayGraph
 _SESSIONS = "metal_runtime.runtime.sessions"  # its `session_on(name)` finds the session of a device
 
 
@@ -65,7 +62,7 @@ class Session:
         self._lock = threading.RLock()
         self._device: Device | None = None
         self._pool: Pool | None = None
-        self._elementwise: Elementwise | None = None
+        self._graph: ArrayGraph | None = None
 
     @property
     def kernels(self) -> KernelRegistry:
@@ -100,20 +97,24 @@ class Session:
                     self._pool = Pool(
                         device.allocator,
                         max_cached_bytes=(device.traits.memory_bytes // 4) or None,
-                        synchronize=self.synchronize,
+                        synchronize=self.wait,
                     )
                 pool = self._pool
         return pool
 
     def empty(self, shape: Shape, dtype: DType, *, persistent: bool | None = None) -> MetalBuffer:
         """A new buffer whose elements are whatever the memory held."""
-        if persistent is None:
-            here = _persistent_here.get()
-            persistent = self.shared.persistent_default if here is None else here
         nbytes = dtype.itemsize
         for extent in shape:
             nbytes *= extent
-        return MetalBuffer(self, self.pool.take(nbytes, persistent=persistent), shape, dtype)
+        return MetalBuffer.in_block(self, self.take(nbytes, persistent), shape, dtype)
+
+    def take(self, nbytes: int, persistent: bool | None = None) -> Block:
+        """Memory of the pool. Raises DeviceMemoryError."""
+        if persistent is None:
+            here = _persistent_here.get()
+            persistent = self.shared.persistent_default if here is None else here
+        return (self._pool or self.pool).take(nbytes, persistent=persistent)
 
     def elsewhere(self, device: str) -> Session:
         """The session of a device; this one, if it is its own and open."""
@@ -122,21 +123,33 @@ class Session:
         found: Session = importlib.import_module(_SESSIONS).session_on(device)
         return found
 
-    def synchronize(self) -> None:
+    def flush(self) -> None:
+        """Starts what operators have recorded."""
+        if self._graph is not None:
+            self._graph.flush()
+
+    def wait(self) -> None:
         """Waits until every launch has ended. Raises KernelFault for one that failed."""
         if self._device is not None and not self.closed:
             self._device.synchronize()
 
+    def synchronize(self) -> None:
+        """Runs what operators have recorded, and waits until all has ended. Raises KernelFault."""
+        if self._graph is not None and not self.closed:
+            self._graph.flush()
+        self.wait()
+
     # --- operators -------------------------------------------------------------------------------
 
-    def run_elementwise(
-        self, operator: str, operands: Sequence[Any], out: MetalBuffer | None = None
-    ) -> MetalBuffer:
-        """Runs an operator of ``metal_runtime.ops`` by name, importing that package at the first call."""
-        run = self._elementwise
-        if run is None:
-            run = self._elementwise = importlib.import_module(_OPERATORS).runner_of(self)
-        return run(operator, operands, out)
+    @property
+    def graph(self) -> ArrayGraph:
+        """What records the operators, made at the first of them."""
+        graph = self._graph
+        if graph is None:
+            made: ArrayGraph = importlib.import_module(_GRAPH).recorder_of(self)
+            with self._lock:
+                graph = self._graph = self._graph or made
+        return graph
 
     # --- its end ---------------------------------------------------------------------------------
 

@@ -1,0 +1,357 @@
+"""Operators on buffers in, buffers out that are computed when somebody needs them: the graph of one session."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from metal_runtime import settings
+from metal_runtime.buffer import MetalBuffer
+from metal_runtime.device.launch_config import MAX_GRID
+from metal_runtime.dtype import DType
+from metal_runtime.errors import InternalError, ShapeError
+from metal_runtime.graph.operations import Elementwise, Reduce
+from metal_runtime.graph.plan import Plan, Target, make_plan
+from metal_runtime.graph.trace import Trace, structure, trace
+from metal_runtime.ops.definitions import DEFINITIONS
+from metal_runtime.ops.layout import broadcast_shape
+from metal_runtime.ops.operands import check_out, foreign_operand, out_dtype, upload
+from metal_runtime.ops.promotion import OperandType, Weak
+from metal_runtime.ops.reduction_table import REDUCTIONS
+from metal_runtime.ops.scalars import pack_scalar
+from metal_runtime.runtime.session import Session
+from metal_runtime.strided import Shape, contiguous
+from metal_runtime.value import Cell, Value
+
+MOST_PENDING = 64
+"""So many results are recorded before they run without being asked for."""
+
+_TOO_MANY = f"more than the {MAX_GRID:,} elements that 32 bits index"
+_KEPT = 4096  # kinds of calls, and plans, remembered a session
+
+
+class Recorder:
+    """Records the operators of one session, and runs what is pending as few kernels."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.RLock()
+        self._pending: list[weakref.ref[Cell]] = []
+        self._calls: dict[tuple[Any, ...], Elementwise] = {}
+        self._reductions: dict[tuple[Any, ...], Reduce] = {}
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._eager = settings.eager()
+
+    # --- recording -------------------------------------------------------------------------------
+
+    def elementwise(
+        self,
+        name: str,
+        operands: Sequence[Any],
+        out: MetalBuffer | None = None,
+        dtype: DType | None = None,
+    ) -> MetalBuffer:
+        """The operator's result: a new buffer, or ``out`` with its elements overwritten.
+
+        An operand is a buffer, a NumPy array (uploaded for the call), or a number. ``dtype`` is what the
+        result is converted to; without it, the dtype that the operator's rule says.
+
+        Raises:
+            DTypeError: an operand or ``out`` has a dtype that the operator does not take.
+            ShapeError: the shapes do not broadcast, or ``out`` has another one.
+            ClosedBufferError: a buffer is closed.
+        """
+        session = self._session
+        if name == "pow" and _is_square(operands):
+            name, operands = "square", operands[:1]
+        # A buffer is two items of the key, its shape and its dtype; a scalar is one, its kind.
+        key: list[Any] = [name]
+        inputs: list[Any] = []
+        exported = False
+        for value in operands:
+            # Slots, not properties: this runs for each operand of each call.
+            if value.__class__ is float:
+                key.append(Weak.FLOAT)
+                inputs.append(value)
+                continue
+            if value.__class__ is int and -0x8000_0000 <= value < 0x8000_0000:
+                key.append(Weak.INT)
+                inputs.append(value)
+                continue
+            if value.__class__ is not MetalBuffer or value._host is not session:
+                value, kind = foreign_operand(session, name, value)
+                if value.__class__ is not MetalBuffer:
+                    key += kind
+                    inputs.append(value)
+                    continue
+            key += (value._shape, value._dtype)
+            cell = value._cell
+            found = value._value() if cell is None or value._movements else cell.value
+            block = found.block
+            exported = exported or (block is not None and block.export is not None)
+            inputs.append(found)
+        if out is not None:
+            check_out(session, name, out)
+            dtype = out._dtype
+        key.append(dtype)
+        known = tuple(key)
+        call = self._calls.get(known)
+        if call is None:
+            call = self._prepare(name, known, len(inputs), dtype)
+        for place, scalar in enumerate(call.scalars):
+            if scalar is not None:
+                inputs[place] = pack_scalar(name, inputs[place], scalar)
+        value = Value(call.shape, call.dtype, call, tuple(inputs))
+        if out is not None:
+            return self._written(name, value, out)
+        return self._recorded(value, call.nbytes, exported)
+
+    def reduce(
+        self,
+        name: str,
+        buffer: MetalBuffer,
+        axes: tuple[int, ...],
+        keepdims: bool,
+        result: DType | None = None,
+    ) -> MetalBuffer:
+        """A reduction of some axes, sorted and counted from 0, of ops/reduction_table.py; of dtype ``result``.
+
+        Raises:
+            ShapeError: there are no elements along the axes, and the reduction has no result of none.
+        """
+        if not axes:
+            one = buffer.expand_dims(-1)
+            return self.reduce(name, one, (one.ndim - 1,), False, result)
+        source = buffer._value()
+        key = (name, source.shape, source.dtype, axes, keepdims, result)
+        call = self._reductions.get(key)
+        if call is None:
+            call = _reduce_call(name, source, axes, keepdims, result)
+            _remember(self._reductions, key, call)
+        value = Value(call.shape, call.dtype, call, (source,))
+        if 0 in source.shape and call.nbytes:
+            identity = call.reduction.identity(call.reduction.accumulators(call.element))[-1]
+            out = self._session.empty(call.shape, call.dtype)
+            out._elements()[...] = identity.value
+            return out
+        exported = source.block is not None and source.block.export is not None
+        return self._recorded(value, call.nbytes, exported)
+
+    def function(self, name: str, *args: Any, **options: Any) -> MetalBuffer:
+        """A function of ``metal_runtime.ops`` by the name that a method of MetalBuffer has."""
+        ops = importlib.import_module("metal_runtime.ops")
+        result: MetalBuffer = getattr(ops, _FUNCTIONS.get(name, name))(*args, **options)
+        return result
+
+    def copy(self, buffer: MetalBuffer) -> MetalBuffer:
+        """The elements in C order, as a buffer of its own."""
+        return self.elementwise("cast", (buffer,))
+
+    def assign(self, target: MetalBuffer, source: Any) -> None:
+        """``target[...] = source``, converted as ``astype`` does.
+
+        Raises:
+            ShapeError: the source does not broadcast to the target's shape.
+        """
+        shape = getattr(source, "shape", ())
+        if broadcast_shape("setitem", (target._shape, tuple(shape))) != target._shape:
+            raise ShapeError(
+                f"cannot write shape {tuple(shape)} into shape {target._shape}",
+                hint="sizes along each axis, counted from the last, must be equal or 1",
+            )
+        if not isinstance(source, MetalBuffer):
+            source = upload(self._session, np.asarray(source).astype(target.dtype.numpy_dtype))
+        self.elementwise("cast", (source.broadcast_to(target._shape),), target)
+
+    # --- running ---------------------------------------------------------------------------------
+
+    def flush(self, wanted: Value | None = None) -> None:
+        """Starts everything that is pending and that somebody still holds."""
+        if not self._pending and wanted is None:
+            return
+        with self._lock:
+            pending, self._pending = self._pending, []
+            cells = [cell for cell in (ref() for ref in pending) if cell is not None]
+            roots = [cell.value for cell in cells if cell.value.operation is not None]
+            if wanted is not None and wanted.operation is not None:
+                roots.append(wanted)
+            if roots:
+                self._run(list({id(root): root for root in roots}.values()))
+
+    def _recorded(self, value: Value, nbytes: int, exported: bool) -> MetalBuffer:
+        session = self._session
+        if nbytes == 0:
+            return session.empty(value.shape, value.dtype)
+        cell = Cell(value)
+        buffer = MetalBuffer(session, cell, value.shape, value.dtype, nbytes)
+        pending = self._pending
+        pending.append(weakref.ref(cell))
+        if self._eager or len(pending) >= MOST_PENDING:
+            self.flush()
+        elif exported and _is_exported(value):
+            # A NumPy view may write to what is read here as soon as this returns.
+            self.flush()
+            session.synchronize()
+        return buffer
+
+    def _written(self, name: str, value: Value, out: MetalBuffer) -> MetalBuffer:
+        if out._shape != value.shape:
+            raise ShapeError(
+                f"ops.{name}: the result has shape {value.shape}, but out= has {out._shape}",
+                hint=f"give out= the shape {value.shape}, or leave it away",
+            )
+        cell = out._open()
+        if not out._nbytes:
+            return out
+        if not out._movements and cell.value.operation is not None:
+            cell.value = value  # nobody can have seen the memory of a pending result
+            self._pending.append(weakref.ref(cell))
+            if self._eager:
+                self.flush()
+            return out
+        self.flush()  # what is pending may read what is written now
+        with self._lock:
+            place = out._value()
+            if place.operation is not None:
+                place = out._in_memory()
+            self._run_into(value, place)
+        if _is_exported(value) or (place.block is not None and place.block.is_exported):
+            self._session.synchronize()
+        return out
+
+    def _run(self, roots: list[Value]) -> None:
+        traced = trace(roots)
+        plan = self._plan(traced, None)
+        blocks = plan.run(self._session, traced, None)
+        for root, block in zip(roots, blocks, strict=True):
+            root.settle(block)
+
+    def _run_into(self, value: Value, place: Value) -> None:
+        """Writes a value into the memory of another, which may be among what it is made of."""
+        block = place.block
+        assert block is not None
+        layout = place.layout or contiguous(place.shape)
+        traced = trace([value], layout, block)
+        shared = frozenset(k for k, leaf in enumerate(traced.leaves) if leaf.block is block)
+        plan = self._plan(traced, Target(layout, shared))
+        blocks = plan.run(self._session, traced, block)
+        if not plan.in_target:
+            value.settle(blocks[0])
+            copy = self._copy_of(value)
+            self._run_into(copy, place)
+
+    def _copy_of(self, value: Value) -> Value:
+        key = ("cast", value.shape, value.dtype, None)
+        call = self._calls.get(key) or self._prepare("cast", key, 1, None)
+        return Value(value.shape, value.dtype, call, (value,))
+
+    def _plan(self, traced: Trace, target: Target | None) -> Plan:
+        found = self._plans.get(traced.key)
+        if found is None:
+            found = make_plan(self._session, structure(traced), target)
+            _remember(self._plans, traced.key, found)
+        return found
+
+    # --- the first call of its kind ----------------------------------------------------------------
+
+    def _prepare(
+        self, name: str, key: tuple[Any, ...], arity: int, dtype: DType | None
+    ) -> Elementwise:
+        definition = DEFINITIONS.get(name)
+        if definition is None or definition.arity != arity:
+            raise InternalError(f"no operator `{name}` of {arity} operands")
+        shapes, kinds = _described(key, arity)
+        types = definition.rule(name, kinds)
+        target = types.result if dtype is None else out_dtype(name, types.result, dtype)
+        shape = broadcast_shape(name, tuple(s for s in shapes if s is not None))
+        _check_size(name, shape)
+        scalars = tuple(
+            None if given is not None else dtype
+            for given, dtype in zip(shapes, types.operands, strict=True)
+        )
+        nbytes = _size(shape) * target.itemsize
+        call = Elementwise(definition, types, scalars, shape, target, nbytes)
+        _remember(self._calls, key, call)
+        return call
+
+
+_Kept = TypeVar("_Kept")
+
+
+def _remember(kept: dict[tuple[Any, ...], _Kept], key: tuple[Any, ...], what: _Kept) -> None:
+    if len(kept) >= _KEPT:
+        kept.clear()
+    kept[key] = what
+
+
+_FUNCTIONS = {"max": "amax", "min": "amin"}
+"""Methods whose names mean elementwise operators in ``metal_runtime.ops``."""
+
+
+def recorder_of(session: Session) -> Recorder:
+    """What records the operators of a session; the session calls this once."""
+    return Recorder(session)
+
+
+def _reduce_call(
+    name: str, source: Value, axes: tuple[int, ...], keepdims: bool, result: DType | None
+) -> Reduce:
+    reduction = REDUCTIONS[name]
+    shape = source.shape
+    if _size(shape) > MAX_GRID:
+        raise ShapeError(f"shape {shape} has {_TOO_MANY}", hint="reduce it in parts")
+    if not reduction.empty and any(shape[axis] == 0 for axis in axes):
+        raise ShapeError(f"shape {shape} has no elements along axis {', '.join(map(str, axes))}")
+    kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
+    left = kept if keepdims else tuple(n for k, n in enumerate(shape) if k not in axes)
+    dtype = reduction.result(source.dtype) if result is None else result
+    return Reduce(reduction, shape, axes, source.dtype, left, dtype, _size(left) * dtype.itemsize)
+
+
+def _size(shape: Shape) -> int:
+    size = 1
+    for extent in shape:
+        size *= extent
+    return size
+
+
+def _check_size(name: str, shape: Shape) -> None:
+    if _size(shape) > MAX_GRID:
+        raise ShapeError(
+            f"ops.{name}: shape {shape} has {_TOO_MANY}",
+            hint="work in smaller parts",
+        )
+
+
+def _is_exported(value: Value) -> bool:
+    """Whether a user's NumPy view can see what a recorded value reads."""
+    return any(
+        operand.__class__ is Value and operand.block is not None and operand.block.is_exported
+        for operand in value.inputs
+    )
+
+
+def _is_square(operands: Sequence[Any]) -> bool:
+    """Whether a power is ``a ** 2`` of the dtype of ``a``: then a product is faster and as exact."""
+    base, exponent = operands
+    if exponent.__class__ not in (int, float) or exponent != 2 or base.__class__ is not MetalBuffer:
+        return False
+    dtype: DType = base.dtype
+    return dtype.is_float or (dtype.is_integer and exponent.__class__ is int)
+
+
+def _described(key: tuple[Any, ...], arity: int) -> tuple[list[Shape | None], list[OperandType]]:
+    """The shapes (None: a scalar) and types of the operands that a key names."""
+    shapes: list[Shape | None] = []
+    kinds: list[OperandType] = []
+    parts = iter(key[1:])
+    while len(kinds) < arity:
+        part = next(parts)
+        shapes.append(part if isinstance(part, tuple) else None)
+        kinds.append(next(parts) if isinstance(part, tuple) else part)
+    return shapes, kinds

@@ -1,0 +1,53 @@
+"""Fused, eager and NumPy agree on random programs, views and updates in place included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metal_runtime.graph.recorder import Recorder
+from metal_runtime.runtime.session import Session
+from metal_runtime.runtime.sessions import get_session
+from tests.graph.programs import SHAPES, Places, Program
+
+_EAGER: list[Session] = []
+
+
+def eager_session() -> Session:
+    """A session on the CPU whose operators run one by one."""
+    if not _EAGER:
+        session = Session("cpu")
+        graph = session.graph
+        assert isinstance(graph, Recorder)
+        graph._eager = True
+        _EAGER.append(session)
+    return _EAGER[0]
+
+
+def run_program(data: st.DataObject, most: int) -> None:
+    places = Places((get_session(), eager_session()))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
+    for _ in range(3):
+        shape = data.draw(st.sampled_from(SHAPES), label="shape")
+        dtype = data.draw(st.sampled_from([np.float32, np.int32]), label="dtype")
+        places.enter(rng.integers(-8, 9, shape).astype(dtype))
+    program = Program(data, places)
+    for _ in range(data.draw(st.integers(1, most), label="steps")):
+        program.step()
+    for index in data.draw(st.permutations(range(len(places.arrays)))):
+        places.check(index)
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_random_programs(data: st.DataObject) -> None:
+    run_program(data, 12)
+
+
+@pytest.mark.soak
+@given(st.data())
+@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_many_random_programs(data: st.DataObject) -> None:
+    run_program(data, 40)
