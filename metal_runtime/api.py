@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,10 +16,15 @@ from metal_runtime.dtype import DType
 from metal_runtime.errors import KernelFault, MslError
 from metal_runtime.library import Library, LibraryKernel
 from metal_runtime.library import compile as compile_library
+from metal_runtime.logging import get_logger
 from metal_runtime.runtime.array_arguments import DTypeLike, ShapeLike
 from metal_runtime.runtime.kernel_registry import KernelRegistry
 from metal_runtime.runtime.session import Event, persistent_buffers
 from metal_runtime.runtime.sessions import every_session, get_session, session_of
+
+if TYPE_CHECKING:
+    from metal_runtime.graph.explain import Explanation
+    from metal_runtime.graph.recorder import Recorder
 
 __all__ = [
     "ComputeDevice",
@@ -32,6 +37,7 @@ __all__ = [
     "empty",
     "empty_like",
     "enable_persistence_default",
+    "explain",
     "full",
     "fused",
     "launch",
@@ -166,9 +172,34 @@ def synchronize() -> None:
 
 
 @contextmanager
-def fused() -> Iterator[None]:
-    """A scope whose operators may be computed together. Today they run one by one, with the same results."""
-    yield
+def fused() -> Iterator[FusedRegion]:
+    """What runs within the block on the current device is reported at its end: what was fused, what not, and why.
+
+    Operators are fused without it too; the block only begins with nothing pending and ends so. The report
+    is logged (``metal_runtime``, level INFO), and ``region.report`` keeps it.
+    """
+    from metal_runtime.graph.explain import (
+        explanation,
+    )  # loaded with the first operator, not before
+
+    region = FusedRegion()
+    graph = _recorder()
+    with graph.observed() as plans:
+        yield region
+    region.report = explanation(plans)
+    get_logger().info("fused region: %s", region.report)
+
+
+def explain(*buffers: MetalBuffer) -> Explanation:
+    """How pending buffers will be computed, without computing them: ``print`` it, or draw it with ``.svg()``.
+
+    Without buffers: all that is pending on the current device.
+    """
+    from metal_runtime.graph.explain import explanation
+
+    graph = _recorder(buffers)
+    plan = graph.plan_of(buffers or graph.pending())
+    return explanation([] if plan is None else [plan])
 
 
 # --- memory --------------------------------------------------------------------------------------
@@ -228,6 +259,20 @@ def capture(path: str | os.PathLike[str]) -> AbstractContextManager[None]:
 def log_event(name: str, duration_ms: float, phase: str = "run") -> None:
     """Enters an event of the program's own, in milliseconds, beside those of iris."""
     get_session().log_event(Event(name, float(duration_ms), phase))
+
+
+class FusedRegion:
+    """What ``with api.fused() as region:`` gives: its ``report``, once the block has ended."""
+
+    report: Explanation | None = None
+
+    def __str__(self) -> str:
+        return "the region has not ended" if self.report is None else str(self.report)
+
+
+def _recorder(buffers: Sequence[MetalBuffer] = ()) -> Recorder:
+    graph: Any = session_of(buffers).graph
+    return cast("Recorder", graph)
 
 
 def _library(source: str, name: str) -> Library:

@@ -63,12 +63,12 @@ class ArrayViews:
         return self._viewed((Permute(order),), tuple(self.shape[axis] for axis in order))
 
     @property
-    def T(self) -> Self:  # noqa: N802 - NumPy's name
+    def T(self) -> Self:
         """With the order of the axes reversed."""
         return self.transpose()
 
     @property
-    def mT(self) -> Self:  # noqa: N802 - the array API's name
+    def mT(self) -> Self:
         """With the last two axes exchanged."""
         if len(self.shape) < 2:
             raise ShapeError(f"shape {self.shape} has no two axes to exchange")
@@ -105,7 +105,7 @@ class ArrayViews:
 
     def expand_dims(self, axis: int | Sequence[int]) -> Self:
         """With a new axis of one element at each place named of the result."""
-        places = (axis,) if hasattr(axis, "__index__") else tuple(axis)  # type: ignore[arg-type]
+        places = (axis,) if hasattr(axis, "__index__") else tuple(axis)
         rank = len(self.shape) + len(places)
         new = checked_axes((1,) * rank, places)
         rest = iter(self.shape)
@@ -114,7 +114,9 @@ class ArrayViews:
 
     def broadcast_to(self, *shape: Any) -> Self:
         """Repeated to a larger shape, as operators do it; the result must not be written to."""
-        wanted = tuple(shape[0]) if len(shape) == 1 and not hasattr(shape[0], "__index__") else shape
+        wanted = (
+            tuple(shape[0]) if len(shape) == 1 and not hasattr(shape[0], "__index__") else shape
+        )
         new = len(wanted) - len(self.shape)
         pairs = zip(self.shape, wanted[max(new, 0) :], strict=False)
         if new < 0 or any(have not in (1, want) for have, want in pairs):
@@ -137,7 +139,7 @@ def checked_axes(shape: Shape, axis: Any) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(len(shape)))
-    given = (axis,) if hasattr(axis, "__index__") else tuple(axis)
+    given = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
     found = []
     for one in given:
         place = operator.index(one) if hasattr(one, "__index__") else None

@@ -139,7 +139,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
         """Where its elements lie, once they are in memory and in C order."""
 
     @classmethod
-    def in_block(cls, host: BufferHost, block: Block, shape: Shape, dtype: DType) -> MetalBuffer:
+    def _in_block(cls, host: BufferHost, block: Block, shape: Shape, dtype: DType) -> MetalBuffer:
         """A buffer over the first bytes of a block."""
         nbytes = math.prod(shape) * dtype.itemsize
         buffer = cls(host, Cell(Value(shape, dtype, block=block)), shape, dtype, nbytes)
@@ -400,7 +400,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
         if movements_of(self._shape, index) is None:
             self._host.graph.flush()
             chosen = index.numpy() if isinstance(index, MetalBuffer) else index
-            self._elements()[chosen] = value._elements() if isinstance(value, MetalBuffer) else value
+            self._elements()[chosen] = (
+                value._elements() if isinstance(value, MetalBuffer) else value
+            )
         else:
             self._host.graph.assign(self[index], value)
 

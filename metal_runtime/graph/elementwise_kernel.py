@@ -15,9 +15,7 @@ from metal_runtime.ops.kernels import UINT
 from metal_runtime.strided import Strided
 
 
-def elementwise_kernel(
-    kernel: Kernel, graph: Structure, layouts: dict[int, Strided]
-) -> Generated:
+def elementwise_kernel(kernel: Kernel, graph: Structure, layouts: dict[int, Strided]) -> Generated:
     """The code for ``kernel``; ``layouts`` says where the elements of a node go that is written into an array."""
     terms = list(terms_below(*kernel.terms()))
     loads = [term for term in terms if isinstance(term, LoadAt)]

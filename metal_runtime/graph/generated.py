@@ -16,6 +16,7 @@ from metal_runtime.graph.trace import Structure
 from metal_runtime.ir import nodes as ir
 from metal_runtime.ir.walk import walk
 from metal_runtime.ops.expressions import functions_called
+from metal_runtime.ops.promotion import dtype_name
 from metal_runtime.strided import Strided, contiguous
 
 MOST_WORDS = 6
@@ -39,9 +40,7 @@ class PlacedOutput:
     layout: Strided
 
 
-def outputs_of(
-    kernel: Kernel, graph: Structure, layouts: dict[int, Strided]
-) -> list[PlacedOutput]:
+def outputs_of(kernel: Kernel, graph: Structure, layouts: dict[int, Strided]) -> list[PlacedOutput]:
     """The results of ``whole``, then of ``rows``, then of the reductions that are written."""
     shape, axes = kernel.domain.shape, kernel.domain.axes
     rows = Strided(shape, row_strides(shape, axes))
@@ -93,4 +92,8 @@ def _name(kernel: Kernel, graph: Structure) -> str:
     if rest > 0:
         words = [*words[:MOST_WORDS], f"and_{rest}_more"]
     name = re.sub(r"\W+", "_", "_".join(words))
-    return f"fused_{name}" if len(computed) + len(reduced) > 1 else f"{name}_kernel"
+    if len(computed) + len(reduced) > 1:
+        return f"fused_{name}"
+    written = [*kernel.whole, *kernel.rows]
+    dtype = written[0][1].dtype if written else graph.nodes[kernel.reductions[0][0]].dtype
+    return f"{name}_{dtype_name(dtype)}"

@@ -81,7 +81,7 @@ KernelArgument = ArrayArgument | ScalarArgument | NumberArgument
 
 def letters(count: int) -> list[str]:
     """``a``, ``b``, … and ``a26`` after ``z``; names that MSL or the kernels use are left out."""
-    alphabet = [c for c in "abcdefghmnpqstuvwxyz"]
+    alphabet = "abcdefghmnpqstuvwxyz"
     return [
         alphabet[k % len(alphabet)] + (str(k // len(alphabet)) if k >= len(alphabet) else "")
         for k in range(count)
@@ -147,7 +147,8 @@ class Arguments:
             bound: list[KernelArgument] = [NumberArgument(struct.pack("=I", v)) for v in values]
             return (*self.params, *params), (*self.bound, *bound), []
         four = Vector(UINT, 4)
-        params, bound, unpacked = [], [], []
+        params, bound = [], []
+        unpacked: list[Stmt] = []
         for start in range(0, len(values), 4):
             group = values[start : start + 4]
             name = f"numbers{start // 4}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.graph.elementwise_kernel import elementwise_kernel
 from metal_runtime.graph.generated import Generated
 from metal_runtime.graph.kernel_text import ArrayArgument, NumberArgument, Output, ScalarArgument
-from metal_runtime.graph.lowering import LoadAt, terms_below
+from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
 from metal_runtime.graph.operations import Partial
 from metal_runtime.graph.row_kernel import row_kernel
 from metal_runtime.graph.schedule import Kernel, Schedule, schedule
@@ -21,7 +20,7 @@ from metal_runtime.graph.trace import RefKind, Structure, Trace
 from metal_runtime.ops.compiled import kernel_program, launch_shape, pipeline_of
 from metal_runtime.program import CompileOptions, MslProgram
 from metal_runtime.runtime.session import Session
-from metal_runtime.strided import Reshape, Strided, contiguous
+from metal_runtime.strided import Reshape, Strided
 
 # One kernel of several operators rounds after each of them, as a kernel for each would.
 OPTIONS = CompileOptions(contract=False)
@@ -39,6 +38,7 @@ class Target:
 class Step:
     """One launch. An array is (place among the arrays of the run, byte offset)."""
 
+    generated: Generated
     program: MslProgram
     pipeline: Pipeline
     config: LaunchConfig
@@ -53,6 +53,9 @@ class Step:
 class Plan:
     """What computes a graph. Arrays are counted: leaves first, then what the steps make."""
 
+    graph: Structure
+    """As it was recorded; the schedule's has what the scheduler added."""
+
     schedule: Schedule
     steps: tuple[Step, ...]
     arrays: int
@@ -61,6 +64,17 @@ class Plan:
 
     in_target: bool
     """Whether the root is written into the target; False where it would overwrite what is still read."""
+
+    def owners(self) -> dict[int, int]:
+        """The kernel that computes each node of the graph: the last one, where several do."""
+        recorded = {place: k for k, place in enumerate(self.schedule.places)}
+        found: dict[int, int] = {}
+        for number, kernel in enumerate(self.schedule.kernels):
+            nodes = [t.node for t in terms_below(*kernel.terms()) if isinstance(t, Compute)]
+            for node in (*nodes, *(k for k, _ in kernel.reductions)):
+                if node in recorded:
+                    found[recorded[node]] = number
+        return found
 
     def run(self, session: Session, traced: Trace, into: Block | None) -> list[Block]:
         """Launches every step; the blocks of the roots."""
@@ -105,9 +119,11 @@ def make_plan(session: Session, graph: Structure, target: Target | None) -> Plan
                 places[output.node, output.part] = count
                 makes.append((count, _nbytes(made.graph, output)))
                 count += 1
-        steps.append(_step(session, generated, places, tuple(makes), target if in_target else None, made))
+        steps.append(
+            _step(session, generated, places, tuple(makes), target if in_target else None, made)
+        )
     roots = tuple(places[root, 0] for root in made.graph.roots)
-    return Plan(made, tuple(steps), count, roots, in_target)
+    return Plan(graph, made, tuple(steps), count, roots, in_target)
 
 
 def generate(kernel: Kernel, graph: Structure, layouts: dict[int, Strided]) -> Generated:
@@ -141,7 +157,11 @@ def _step(
         elif isinstance(argument.ref, Output):
             output = argument.ref
             first = argument.first
-            if target is not None and output.node == made.graph.roots[0] and not _is_whole(made, output):
+            if (
+                target is not None
+                and output.node == made.graph.roots[0]
+                and not _is_whole(made, output)
+            ):
                 first += target.layout.offset
             arguments.append((places[output.node, output.part], first * output.dtype.itemsize))
         else:
@@ -149,7 +169,7 @@ def _step(
             place = index if kind is RefKind.LEAF else places[index, argument.part]
             arguments.append((place, argument.first * argument.dtype.itemsize))
     config = launch_shape(session, pipeline, generated.grid)
-    return Step(program, pipeline, config, tuple(arguments), makes)
+    return Step(generated, program, pipeline, config, tuple(arguments), makes)
 
 
 def _is_whole(made: Schedule, output: Output) -> bool:
@@ -183,16 +203,4 @@ def _differ(a: Strided, b: Strided) -> bool:
     """Whether the two name different elements at some place."""
     if a.offset != b.offset:
         return True
-    return any(
-        n != 1 and s != t for n, s, t in zip(a.shape, a.strides, b.strides, strict=True)
-    )
-
-
-def texts(plan: Plan) -> Sequence[str]:
-    """The MSL of each kernel, in the order of their launches."""
-    return [step.program.source for step in plan.steps]
-
-
-def whole_layout(shape: tuple[int, ...]) -> Strided:
-    """The layout of an array that is written in C order."""
-    return contiguous(shape)
+    return any(n != 1 and s != t for n, s, t in zip(a.shape, a.strides, b.strides, strict=True))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.launch_config import MAX_GRID
+from metal_runtime.device.pool import Block
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, ShapeError
 from metal_runtime.graph.operations import Elementwise, Reduce
@@ -46,6 +48,7 @@ class Recorder:
         self._reductions: dict[tuple[Any, ...], Reduce] = {}
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._eager = settings.eager()
+        self._observers: list[Callable[[Plan], None]] = []
 
     # --- recording -------------------------------------------------------------------------------
 
@@ -183,15 +186,46 @@ class Recorder:
             if roots:
                 self._run(list({id(root): root for root in roots}.values()))
 
+    def plan_of(self, buffers: Sequence[MetalBuffer]) -> Plan | None:
+        """The plan that would compute buffers that are pending; None where all are in memory."""
+        roots = [buffer._open().value for buffer in buffers]
+        pending = [root for root in roots if root.operation is not None]
+        if not pending:
+            return None
+        return self._plan(trace(list({id(root): root for root in pending}.values())), None)
+
+    def pending(self) -> list[MetalBuffer]:
+        """Buffers over everything that is pending and held."""
+        cells = [cell for cell in (ref() for ref in self._pending) if cell is not None]
+        values = [(cell, cell.value) for cell in dict.fromkeys(cells)]
+        return [
+            MetalBuffer(self._session, cell, value.shape, value.dtype, 0)
+            for cell, value in values
+            if value.operation is not None
+        ]
+
+    @contextlib.contextmanager
+    def observed(self) -> Iterator[list[Plan]]:
+        """The plans that run within the block; what was pending before runs first, what is at its end last."""
+        self.flush()
+        plans: list[Plan] = []
+        self._observers.append(plans.append)
+        try:
+            yield plans
+            self.flush()
+        finally:
+            self._observers.remove(plans.append)
+
     def _recorded(self, value: Value, nbytes: int, exported: bool) -> MetalBuffer:
         session = self._session
         if nbytes == 0:
             return session.empty(value.shape, value.dtype)
+        if len(self._pending) >= MOST_PENDING:
+            self.flush()
         cell = Cell(value)
         buffer = MetalBuffer(session, cell, value.shape, value.dtype, nbytes)
-        pending = self._pending
-        pending.append(weakref.ref(cell))
-        if self._eager or len(pending) >= MOST_PENDING:
+        self._pending.append(weakref.ref(cell))
+        if self._eager:
             self.flush()
         elif exported and _is_exported(value):
             # A NumPy view may write to what is read here as soon as this returns.
@@ -227,7 +261,7 @@ class Recorder:
     def _run(self, roots: list[Value]) -> None:
         traced = trace(roots)
         plan = self._plan(traced, None)
-        blocks = plan.run(self._session, traced, None)
+        blocks = self._launch(plan, traced, None)
         for root, block in zip(roots, blocks, strict=True):
             root.settle(block)
 
@@ -239,7 +273,7 @@ class Recorder:
         traced = trace([value], layout, block)
         shared = frozenset(k for k, leaf in enumerate(traced.leaves) if leaf.block is block)
         plan = self._plan(traced, Target(layout, shared))
-        blocks = plan.run(self._session, traced, block)
+        blocks = self._launch(plan, traced, block)
         if not plan.in_target:
             value.settle(blocks[0])
             copy = self._copy_of(value)
@@ -256,6 +290,11 @@ class Recorder:
             found = make_plan(self._session, structure(traced), target)
             _remember(self._plans, traced.key, found)
         return found
+
+    def _launch(self, plan: Plan, traced: Trace, into: Block | None) -> list[Block]:
+        for observer in self._observers:
+            observer(plan)
+        return plan.run(self._session, traced, into)
 
     # --- the first call of its kind ----------------------------------------------------------------
 

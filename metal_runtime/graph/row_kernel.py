@@ -26,7 +26,7 @@ from metal_runtime.graph.lowering import LoadAt, RowResult, ScalarOf, Term, term
 from metal_runtime.graph.operations import Combine, Partial, Reduce
 from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
-from metal_runtime.graph.walk_axes import Axis, Path, walk_axes
+from metal_runtime.graph.walk_axes import Path, walk_axes
 from metal_runtime.ir.nodes import (
     Array,
     Assign,
@@ -41,7 +41,6 @@ from metal_runtime.ir.nodes import (
 )
 from metal_runtime.msl_types import AddressSpace, Pointer
 from metal_runtime.ops.expressions import apply, convert
-from metal_runtime.ops.kernels import UINT
 from metal_runtime.ops.reduction_table import Reduction
 from metal_runtime.strided import Strided
 
@@ -80,17 +79,13 @@ class _Reduced:
         return f"{self.reduction.name}{self.index}"
 
 
-def row_kernel(
-    kernel: Kernel, graph: Structure, layouts: dict[int, Strided]
-) -> Generated:
+def row_kernel(kernel: Kernel, graph: Structure, layouts: dict[int, Strided]) -> Generated:
     """The code for ``kernel``; ``layouts`` says where the elements of a node go that is written into an array."""
     return _RowKernel(kernel, graph, layouts).generate()
 
 
 class _RowKernel:
-    def __init__(
-        self, kernel: Kernel, graph: Structure, layouts: dict[int, Strided]
-    ) -> None:
+    def __init__(self, kernel: Kernel, graph: Structure, layouts: dict[int, Strided]) -> None:
         self._kernel = kernel
         self._graph = graph
         self._levels: dict[int, int] = {}
@@ -138,6 +133,7 @@ class _RowKernel:
     # --- the whole -----------------------------------------------------------------------------------
 
     def generate(self) -> Generated:
+        self._name_sizes()
         sizes, names = self._grid_axes()
         setup, places = coordinates(sizes, names, self.arguments)
         statements: list[Stmt] = [*setup, *self._thread(places)]
@@ -153,6 +149,13 @@ class _RowKernel:
         return finished(
             self._kernel, self._graph, self.arguments, statements, arrays, grid_of(sizes)
         )
+
+    def _name_sizes(self) -> None:
+        """Lengths first: a stride that equals one is called after it."""
+        for place in self._loops:
+            self.arguments.number(self._axes[place].size, _length(place, self._loops))
+        if self._columns:
+            self.arguments.number(self._axes[self._lane_axis].size, "columns")
 
     def _grid_axes(self) -> tuple[list[int], list[str]]:
         """Sizes and names of the launch's axes, innermost first: blocks, then kept axes."""
@@ -188,7 +191,7 @@ class _RowKernel:
             each = _ulong(self.arguments.number(length, "block_size"))
             statements.append(Declare("first", ULONG, apply("mul", _ulong(self._block), each)))
             end = apply("add", Read("first", ULONG), each)
-            limit = _ulong(self.arguments.number(outer.size, "length"))
+            limit = _ulong(self.arguments.number(outer.size, _length(self._loops[0], self._loops)))
             statements.append(Declare("end", ULONG, apply("min", end, limit)))
         return statements
 
@@ -265,7 +268,9 @@ class _RowKernel:
 
         if self._columns:
             assert lanes is not None
-            statements.append(self._loop_nest(self._loops, lambda: [_lane_loop(self._names, lanes, body)]))
+            statements.append(
+                self._loop_nest(self._loops, lambda: [_lane_loop(self._names, lanes, body)])
+            )
         else:
             statements += self._line(reduced, body)
         return statements
@@ -287,7 +292,9 @@ class _RowKernel:
     def _bounds(self, place: int) -> tuple[Expr, Expr]:
         if self._blocks is not None and place == self._loops[0]:
             return Read("first", ULONG), Read("end", ULONG)
-        return _number(0), _ulong(self.arguments.number(self._axes[place].size, f"length{place}"))
+        return _number(0), _ulong(
+            self.arguments.number(self._axes[place].size, _length(place, self._loops))
+        )
 
     def _loop_nest(self, loops: Sequence[int], body: Callable[[], list[Stmt]]) -> Stmt:
         """Loops over reduced axes, outermost first."""
@@ -360,9 +367,7 @@ class _RowKernel:
         held = self._states(reduced, lane)
         return self._kept_states(reduced, lane, reduced.reduction.merge(held, other))
 
-    def _kept_states(
-        self, reduced: _Reduced, lane: Expr, values: tuple[Expr, ...]
-    ) -> list[Stmt]:
+    def _kept_states(self, reduced: _Reduced, lane: Expr, values: tuple[Expr, ...]) -> list[Stmt]:
         """New accumulators in place; several are computed before the first is written."""
         targets = self._states(reduced, lane)
         if len(values) == 1:
@@ -469,7 +474,7 @@ class _RowKernel:
             if value is None:
                 value = self._reduction_result(output, lane)
             assert path is not None
-            index = writer.index(name, path)
+            index: Expr = writer.index(name, path)
             if self._blocks is not None:
                 blocks = _ulong(self.arguments.number(self._blocks.blocks, "blocks"))
                 index = apply("add", apply("mul", index, blocks), _ulong(self._block))
@@ -506,6 +511,10 @@ def _lane_loop(names: Namer, lanes: Expr, body: Callable[[Expr], list[Stmt]]) ->
 
 def _backwards(coordinate: Expr, size: int, place: int, arguments: Arguments) -> Expr:
     return apply("sub", _ulong(arguments.number(size - 1, f"last{place}")), coordinate)
+
+
+def _length(place: int, loops: Sequence[int]) -> str:
+    return "length" if len(loops) == 1 else f"length{place}"
 
 
 def _key(name: str, path: Path) -> str:

@@ -110,15 +110,17 @@ class Schedule:
 
     graph: Structure
     kernels: tuple[Kernel, ...]
+    places: tuple[int, ...]
+    """For each recorded node its place in ``graph``."""
 
 
 def schedule(graph: Structure, traits: DeviceTraits, most_bindings: int = 31) -> Schedule:
     """The kernels that compute the graph's roots."""
-    graph = _by_blocks(graph, traits)
+    graph, places = _by_blocks(graph, traits)
     forced: dict[int, str] = {}
     while True:
         try:
-            return _Scheduler(graph, forced, most_bindings).run()
+            return Schedule(graph, _Scheduler(graph, forced, most_bindings).run(), places)
         except CannotFoldError as reason:
             if reason.node < 0 or reason.node in forced:
                 raise
@@ -128,7 +130,7 @@ def schedule(graph: Structure, traits: DeviceTraits, most_bindings: int = 31) ->
 # --- long rows ---------------------------------------------------------------------------------------
 
 
-def _by_blocks(graph: Structure, traits: DeviceTraits) -> Structure:
+def _by_blocks(graph: Structure, traits: DeviceTraits) -> tuple[Structure, tuple[int, ...]]:
     """Reductions of few long rows in two steps: blocks, then what the blocks have come to."""
     nodes: list[Node] = []
     places: list[int] = []
@@ -144,7 +146,8 @@ def _by_blocks(graph: Structure, traits: DeviceTraits) -> Structure:
             node = replace(node, operation=Combine(partial))
         places.append(len(nodes))
         nodes.append(replace(node, inputs=inputs))
-    return Structure(tuple(nodes), graph.leaves, tuple(places[root] for root in graph.roots))
+    roots = tuple(places[root] for root in graph.roots)
+    return Structure(tuple(nodes), graph.leaves, roots), tuple(places)
 
 
 def _partial(node: Node, traits: DeviceTraits) -> Partial | None:
@@ -175,13 +178,13 @@ class _Scheduler:
         self._frontiers: dict[int, frozenset[int]] = {}
         self._kept = frozenset(graph.roots) | frozenset(forced)
 
-    def run(self) -> Schedule:
+    def run(self) -> tuple[Kernel, ...]:
         for index, node in enumerate(self._graph.nodes):
             if isinstance(node.operation, Reduce | Partial | Combine):
                 self._place_reduction(index, node)
             elif index in self._kept:
                 self._place_whole(index, node)
-        return Schedule(self._graph, tuple(map(self._finished, range(len(self._groups)))))
+        return tuple(map(self._finished, range(len(self._groups))))
 
     def _frontier(self, index: int) -> frozenset[int]:
         """The nodes with a place of their own that a node's value is made of."""
@@ -252,9 +255,7 @@ class _Scheduler:
             yield replace(group, rows=[*group.rows, index])
 
     def _combines(self, group: Group) -> bool:
-        return any(
-            isinstance(self._graph.nodes[k].operation, Combine) for k in group.reductions
-        )
+        return any(isinstance(self._graph.nodes[k].operation, Combine) for k in group.reductions)
 
     # --- whether a group can be one kernel -------------------------------------------------------------
 

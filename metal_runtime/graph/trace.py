@@ -53,13 +53,13 @@ def trace(
             stack.pop()
             continue
         waiting = len(stack)
-        for operand in value.inputs:
-            if (
-                operand.__class__ is Value
-                and operand.operation is not None
-                and id(operand) not in places
-            ):
-                stack.append(operand)
+        stack += [
+            operand
+            for operand in value.inputs
+            if operand.__class__ is Value
+            and operand.operation is not None
+            and id(operand) not in places
+        ]
         if len(stack) > waiting:
             continue
         stack.pop()

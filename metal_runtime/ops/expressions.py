@@ -156,7 +156,8 @@ _ORDERS = {"minimum": "lt", "maximum": "gt"}
 
 
 def _nan_keeping(name: str, a: Expr, b: Expr) -> Expr:
-    return Call(name, (a, b), _dtype(a))
+    dtype = _dtype(a)
+    return Call(name if dtype is DType.FLOAT32 else f"{name}_{dtype.metal_name}", (a, b), dtype)
 
 
 def functions_called(value: Expr) -> tuple[Function, ...]:
@@ -168,7 +169,8 @@ def functions_called(value: Expr) -> tuple[Function, ...]:
 def _order_function(name: str, dtype: DType) -> Function:
     a, b = Read("a", dtype), Read("b", dtype)
     # A NaN in b fails the comparison and is taken.
-    value = select(apply("isnan", a), a, select(apply(_ORDERS[name], a, b), a, b))
+    before = _ORDERS[name.partition("_")[0]]
+    value = select(apply("isnan", a), a, select(apply(before, a, b), a, b))
     return Function(name, (Param("a", dtype), Param("b", dtype)), dtype, (Return(value),))
 
 

@@ -187,9 +187,7 @@ def rms_norm(
     return _affine(wide * scale, weight, None, buffer.dtype)
 
 
-def _affine(
-    x: MetalBuffer, weight: Array | None, bias: Array | None, dtype: DType
-) -> MetalBuffer:
+def _affine(x: MetalBuffer, weight: Array | None, bias: Array | None, dtype: DType) -> MetalBuffer:
     if weight is not None:
         x = x * weight
     if bias is not None:

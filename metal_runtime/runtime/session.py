@@ -107,7 +107,7 @@ class Session:
         nbytes = dtype.itemsize
         for extent in shape:
             nbytes *= extent
-        return MetalBuffer.in_block(self, self.take(nbytes, persistent), shape, dtype)
+        return MetalBuffer._in_block(self, self.take(nbytes, persistent), shape, dtype)
 
     def take(self, nbytes: int, persistent: bool | None = None) -> Block:
         """Memory of the pool. Raises DeviceMemoryError."""

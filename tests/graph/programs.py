@@ -17,7 +17,20 @@ from metal_runtime.dtype import DType
 from metal_runtime.runtime.session import Session
 
 LARGEST = 8
-SHAPES = [(), (1,), (5,), (3, 4), (4, 1), (1, 5), (2, 3, 4), (3, 40), (70, 3), (2, 0), (9000,), (2, 9001)]
+SHAPES = [
+    (),
+    (1,),
+    (5,),
+    (3, 4),
+    (4, 1),
+    (1, 5),
+    (2, 3, 4),
+    (3, 40),
+    (70, 3),
+    (2, 0),
+    (9000,),
+    (2, 9001),
+]
 
 
 @dataclass
@@ -50,7 +63,9 @@ class Places:
             assert buffer.shape == expected.shape, (how, self.log)
             actual = buffer.to_numpy()
             assert actual.dtype == expected.dtype, (how, self.log)
-            np.testing.assert_array_equal(actual, expected, err_msg=how + "\n" + "\n".join(self.log))
+            np.testing.assert_array_equal(
+                actual, expected, err_msg=how + "\n" + "\n".join(self.log)
+            )
 
 
 def small(array: Any) -> Any:
@@ -64,7 +79,12 @@ BINARY = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "minimum": np.minimum, "maximum": np.maximum,
     "lt": np.less, "eq": np.equal,
 }  # fmt: skip
-UNARY = {"neg": np.negative, "abs": np.abs, "square": np.square, "relu": lambda a: np.maximum(a, a.dtype.type(0))}
+UNARY = {
+    "neg": np.negative,
+    "abs": np.abs,
+    "square": np.square,
+    "relu": lambda a: np.maximum(a, a.dtype.type(0)),
+}
 REDUCTIONS = {"sum": np.sum, "amax": np.max, "amin": np.min, "any": np.any, "all": np.all,
               "argmax": np.argmax, "argmin": np.argmin}  # fmt: skip
 
@@ -115,13 +135,17 @@ class Program:
         a, k = self.pick(), self.data.draw(st.integers(-3, 3))
         results = [small(x * k + 1) for x in self.places.buffers[a]]
         array = self.places.arrays[a]
-        self.places.keep(results, small((array * array.dtype.type(k) + array.dtype.type(1))), f"v{a} * {k} + 1")
+        self.places.keep(
+            results, small(array * array.dtype.type(k) + array.dtype.type(1)), f"v{a} * {k} + 1"
+        )
 
     def reduce(self) -> None:
         a = self.pick()
         array = self.places.arrays[a]
         name = self.data.draw(st.sampled_from(sorted(REDUCTIONS)))
-        axes: Any = self.data.draw(st.sets(st.integers(0, max(array.ndim - 1, 0)), max_size=array.ndim))
+        axes: Any = self.data.draw(
+            st.sets(st.integers(0, max(array.ndim - 1, 0)), max_size=array.ndim)
+        )
         axis: Any = tuple(sorted(axes)) if axes and array.ndim else None
         if name.startswith("arg") and axis is not None:
             axis = axis[0]
@@ -145,7 +169,9 @@ class Program:
         results = []
         for x in self.places.buffers[a]:
             distance = small(x - ops.amax(x, axis, keepdims=True))
-            results.append(small(as_number(distance + as_number(ops.sum(distance, axis, keepdims=True)))))
+            results.append(
+                small(as_number(distance + as_number(ops.sum(distance, axis, keepdims=True))))
+            )
         distance = small(array - array.max(axis, keepdims=True))
         total = distance.sum(axis, keepdims=True).astype(np.float32)
         self.places.keep(results, small(as_number(distance + total)), f"row(v{a}, {axis})")
@@ -153,17 +179,22 @@ class Program:
     def view(self) -> None:
         a = self.pick()
         array = self.places.arrays[a]
-        kind = self.data.draw(st.sampled_from(["slice", "transpose", "reshape", "flip", "new", "broadcast"]))
+        kind = self.data.draw(
+            st.sampled_from(["slice", "transpose", "reshape", "flip", "new", "broadcast"])
+        )
         if kind == "slice":
             index = tuple(self.data.draw(st.slices(max(n, 1))) for n in array.shape)
             made = [x[index] for x in self.places.buffers[a]]
-            self.places.keep(made, array[index], f"v{a}[{index}]")
+            # Of no axes, NumPy gives a scalar: a copy.
+            self.places.keep(made, array[(*index, ...)], f"v{a}[{index}]")
         elif kind == "transpose":
             order = self.data.draw(st.permutations(range(array.ndim)))
             made = [x.transpose(tuple(order)) for x in self.places.buffers[a]]
             self.places.keep(made, array.transpose(order), f"v{a}.transpose({order})")
         elif kind == "reshape" and array.size:
-            factor = self.data.draw(st.sampled_from([d for d in (1, 2, 3, 4, 5) if array.size % d == 0]))
+            factor = self.data.draw(
+                st.sampled_from([d for d in (1, 2, 3, 4, 5) if array.size % d == 0])
+            )
             shape = self.data.draw(st.sampled_from([(factor, -1), (-1,), (-1, 1, factor)]))
             made = [x.reshape(shape) for x in self.places.buffers[a]]
             self.places.keep(made, array.reshape(shape), f"v{a}.reshape({shape})")
@@ -176,7 +207,9 @@ class Program:
         elif kind == "broadcast":
             shape = (2, *array.shape)
             made = [x.broadcast_to(shape).copy() for x in self.places.buffers[a]]
-            self.places.keep(made, np.broadcast_to(array, shape).copy(), f"v{a}.broadcast_to({shape}).copy()")
+            self.places.keep(
+                made, np.broadcast_to(array, shape).copy(), f"v{a}.broadcast_to({shape}).copy()"
+            )
 
     def where(self) -> None:
         a, b = self.pick(), self.pick()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from metal_runtime.graph.recorder import Recorder
@@ -48,6 +48,11 @@ def test_random_programs(data: st.DataObject) -> None:
 
 @pytest.mark.soak
 @given(st.data())
-@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=2000,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],  # the program is printed; shrinking compiles for minutes
+)
 def test_many_random_programs(data: st.DataObject) -> None:
     run_program(data, 40)

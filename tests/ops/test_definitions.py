@@ -7,36 +7,20 @@ import zlib
 import numpy as np
 import pytest
 
-from metal_runtime import ops
+from metal_runtime import api, ops
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError
-from metal_runtime.ir.interpret import interpret
-from metal_runtime.ir.verify import verify
 from metal_runtime.ops.definitions import DEFINITIONS
-from metal_runtime.ops.kernels import Operand, elementwise_kernel, index_parameters
-from metal_runtime.ops.layout import broadcast
 from metal_runtime.ops.promotion import dtype_name
-from metal_runtime.passes.pipeline import optimize
+from metal_runtime.runtime.sessions import get_session
+from tests.graph.interpreted import interpreted as interpreted_buffer
 from tests.ops.data import Array, assert_close, sample
 from tests.ops.references import EXTRA_ULPS, FLOAT, INTEGER, TESTS, wrapped
 
 
 def interpreted(name: str, arrays: list[Array]) -> Array:
-    definition = DEFINITIONS[name]
-    dtypes = [DType.from_numpy(a.dtype) for a in arrays]
-    types = definition.rule(name, dtypes)
-    plan = broadcast(name, tuple(a.shape for a in arrays))
-    operands = [Operand(d, True) for d in dtypes]
-    kernel = elementwise_kernel(name, definition.build, operands, types, types.result, plan.layout)
-    verify(kernel)
-    kernel = optimize(kernel)
-    # A poison that no operator gives by chance.
-    out = np.full(plan.shape, 113).astype(types.result.numpy_dtype)
-    names = index_parameters(plan.layout, range(len(arrays)))
-    numbers = [*plan.sizes[:-1], *(s for strides in plan.strides for s in strides)]
-    sizes = dict(zip(names, numbers, strict=True)) if names else {}
-    interpret(kernel, plan.grid, {**dict(zip("abc", arrays, strict=False)), "out": out, **sizes})
-    return out
+    buffers = [api.asarray(array) for array in arrays]
+    return interpreted_buffer(get_session().graph.elementwise(name, buffers))
 
 
 def taken(name: str, dtype: DType) -> bool:

@@ -136,10 +136,7 @@ def test_nothing_to_reduce() -> None:
     for reduce, name in ((reduce_max, "max"), (reduce_min, "min")):
         with pytest.raises(ShapeError) as raised:
             reduce(empty, 1)
-        assert (
-            str(raised.value)
-            == f"ops.a{name}: shape (3, 0, 2) has no elements along axis 1"
-        )
+        assert str(raised.value) == f"ops.a{name}: shape (3, 0, 2) has no elements along axis 1"
 
 
 def test_what_is_refused() -> None:
@@ -153,7 +150,7 @@ def test_what_is_refused() -> None:
         reduce_sum(a, (0, -2))
     with pytest.raises(ShapeError, match="has no axis 'rows'"):
         reduce_sum(a, "rows")  # type: ignore[arg-type]
-    with pytest.raises(DTypeError, match=r"ops.reduction.reduce_sum does not take a list"):
+    with pytest.raises(DTypeError, match=r"ops.sum does not take a list"):
         reduce_sum([1, 2])  # type: ignore[arg-type]
     with pytest.raises(DTypeError, match=r"ops.sum: dtype float64 has no Metal"):
         reduce_sum(a.astype(np.float64))

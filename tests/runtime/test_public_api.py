@@ -23,6 +23,7 @@ SIGNATURES = {
     "device": "(name=None)",
     "empty": "(shape, dtype=DType.FLOAT32, *, persistent=None)",
     "empty_like": "(buffer, *, persistent=None)",
+    "explain": "(*buffers)",
     "enable_persistence_default": "(value=True)",
     "full": "(shape, value, dtype=DType.FLOAT32, *, persistent=None)",
     "fused": "()",
@@ -40,8 +41,10 @@ SIGNATURES = {
     "zeros": "(shape, dtype=DType.FLOAT32, *, persistent=None)",
 }
 BUFFER = """
-astype ceil close closed copy_from cos device dtype exp floor gelu item itemsize log nbytes ndim numel
-numpy persistent relu rsqrt shape sigmoid sin size sqrt strides tanh to to_numpy tolist
+T all any argmax argmin astype broadcast_to ceil close closed copy copy_from cos device dtype exp expand_dims
+flatten flip floor gelu item itemsize log mT max mean min moveaxis nbytes ndim numel numpy persistent prod
+ravel relu reshape rsqrt shape sigmoid sin size sqrt squeeze std strides sum swapaxes tanh to to_numpy tolist
+transpose var
 """
 
 

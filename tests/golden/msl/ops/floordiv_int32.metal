@@ -16,7 +16,7 @@ kernel void floordiv_int32(
     device int* out [[buffer(2)]],
     uint i [[thread_position_in_grid]])
 {
-    int a_i = a[i];
-    int b_i = b[i];
-    out[i] = b_i == -1 ? -a_i : floor_div(a_i, b_i);
+    int a_value = a[i];
+    int b_value = b[i];
+    out[i] = b_value == -1 ? -a_value : floor_div(a_value, b_value);
 }

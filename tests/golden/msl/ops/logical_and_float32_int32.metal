@@ -2,7 +2,7 @@
 
 using namespace metal;
 
-kernel void logical_and_float32_int32(
+kernel void logical_and_bool(
     device const float* a [[buffer(0)]],
     device const int* b [[buffer(1)]],
     device bool* out [[buffer(2)]],

@@ -2,7 +2,7 @@
 
 using namespace metal;
 
-kernel void mul_int32_float16(
+kernel void mul_float32(
     device const int* a [[buffer(0)]],
     device const half* b [[buffer(1)]],
     device float* out [[buffer(2)]],

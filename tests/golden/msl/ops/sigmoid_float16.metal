@@ -7,7 +7,7 @@ kernel void sigmoid_float16(
     device half* out [[buffer(1)]],
     uint i [[thread_position_in_grid]])
 {
-    half a_i = a[i];
-    float exp_value = exp(-abs(float(a_i)));
-    out[i] = half((float(a_i) >= 0.0f ? 1.0f : exp_value) / (1.0f + exp_value));
+    half a_value = a[i];
+    float exp_value = exp(-abs(float(a_value)));
+    out[i] = half((float(a_value) >= 0.0f ? 1.0f : exp_value) / (1.0f + exp_value));
 }

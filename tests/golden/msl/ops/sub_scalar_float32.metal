@@ -2,11 +2,11 @@
 
 using namespace metal;
 
-kernel void sub_scalar_float32(
-    constant float& a [[buffer(0)]],
-    device const float* b [[buffer(1)]],
+kernel void sub_float32(
+    device const float* a [[buffer(0)]],
+    constant float& k0 [[buffer(1)]],
     device float* out [[buffer(2)]],
     uint i [[thread_position_in_grid]])
 {
-    out[i] = a - b[i];
+    out[i] = k0 - a[i];
 }

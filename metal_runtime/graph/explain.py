@@ -1,0 +1,173 @@
+"""Plans that ran, or would run, in; what was computed together, what was not and why, and the bytes it moves out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from metal_runtime.graph.kernel_text import ArrayArgument, Output
+from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
+from metal_runtime.graph.operations import Combine, Elementwise, Partial, Reduce, View
+from metal_runtime.graph.plan import Plan
+from metal_runtime.graph.schedule import Kernel
+from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
+from metal_runtime.ops.promotion import dtype_name
+
+
+@dataclass(frozen=True, slots=True)
+class KernelReport:
+    """One kernel: what it computes and what it moves."""
+
+    name: str
+    msl: str
+    walks: str
+    """Its domain: ``16 x 1024, rows along axis 1``."""
+
+    operators: tuple[str, ...]
+    read_bytes: int
+    written_bytes: int
+    why: str
+    """Why it did not become one with the kernel before; empty if nothing spoke for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What became of recorded operators; ``str`` is the report, ``svg`` (graph/drawing.py) the picture."""
+
+    plans: tuple[Plan, ...]
+    kernels: tuple[KernelReport, ...]
+    operators: int
+    """How many were recorded; views are not counted."""
+
+    moved_bytes: int
+    """What the kernels read and write."""
+
+    eager_bytes: int
+    """What a kernel for each operator would have read and written."""
+
+    def __str__(self) -> str:
+        if not self.kernels:
+            return "nothing was recorded"
+        lines = [
+            f"{_count(self.operators, 'operator')} in {_count(len(self.kernels), 'kernel')}: "
+            f"{_bytes(self.moved_bytes)} moved, {_bytes(self.eager_bytes)} one by one"
+        ]
+        for place, kernel in enumerate(self.kernels, 1):
+            lines.append(f"{place}. {kernel.name}  over {kernel.walks}")
+            lines.append(f"   computes {', '.join(kernel.operators)}")
+            lines.append(
+                f"   reads {_bytes(kernel.read_bytes)}, writes {_bytes(kernel.written_bytes)}"
+            )
+            if kernel.why:
+                lines.append(f"   by itself, for {kernel.why}")
+        return "\n".join(lines)
+
+
+def explanation(plans: Sequence[Plan]) -> Explanation:
+    """The report of plans, in the order in which they run."""
+    kernels = [report for plan in plans for report in _reports(plan)]
+    return Explanation(
+        plans=tuple(plans),
+        kernels=tuple(kernels),
+        operators=sum(not isinstance(n.operation, View) for p in plans for n in p.graph.nodes),
+        moved_bytes=sum(k.read_bytes + k.written_bytes for k in kernels),
+        eager_bytes=sum(
+            _eager_bytes(plan.graph, node) for plan in plans for node in plan.graph.nodes
+        ),
+    )
+
+
+def _reports(plan: Plan) -> list[KernelReport]:
+    reports = []
+    for kernel, step in zip(plan.schedule.kernels, plan.steps, strict=True):
+        terms = list(terms_below(*kernel.terms()))
+        names = [t.operation.name for t in terms if isinstance(t, Compute)]
+        names += [operator_name(plan.schedule.graph.nodes[k]) for k, _ in kernel.reductions]
+        read: dict[Ref, int] = {}
+        for term in terms:
+            if isinstance(term, LoadAt):
+                source = term.access.source
+                read[source.ref] = (
+                    read.get(source.ref, 0) or _elements(term) * source.dtype.itemsize
+                )
+        written = [
+            _written(plan.schedule.graph, a)
+            for a in step.generated.arguments
+            if isinstance(a, ArrayArgument) and isinstance(a.ref, Output)
+        ]
+        reports.append(
+            KernelReport(
+                name=step.generated.kernel.name,
+                msl=step.program.source,
+                walks=_walks(kernel),
+                operators=tuple(names),
+                read_bytes=sum(read.values()),
+                written_bytes=sum(written),
+                why=kernel.why,
+            )
+        )
+    return reports
+
+
+def operator_name(node: Node) -> str:
+    """How a report calls a node's operator."""
+    operation = node.operation
+    if isinstance(operation, View):
+        return "view"
+    return str(operation.name)
+
+
+def described(node: Node) -> str:
+    """``add  float32 (4, 5)``"""
+    return f"{operator_name(node)}  {dtype_name(node.dtype)} {node.shape}"
+
+
+def _elements(term: LoadAt) -> int:
+    """How many different elements a kernel reads through an access."""
+    layout = term.access.layout
+    return math.prod(n for n, s in zip(layout.shape, layout.strides, strict=True) if s)
+
+
+def _written(graph: Structure, argument: ArrayArgument) -> int:
+    assert isinstance(argument.ref, Output)
+    node = graph.nodes[argument.ref.node]
+    operation = node.operation
+    shape = operation.shape if isinstance(operation, Partial) else node.shape
+    return math.prod(shape) * argument.dtype.itemsize
+
+
+def _eager_bytes(graph: Structure, node: Node) -> int:
+    """What the node's operator reads and writes by itself."""
+    operation = node.operation
+    if isinstance(operation, View | Partial | Combine):
+        return 0
+    assert isinstance(operation, Elementwise | Reduce)
+    read = 0
+    for kind, index in node.inputs:
+        if kind is not RefKind.SCALAR:
+            given = graph.leaves[index] if kind is RefKind.LEAF else graph.nodes[index]
+            read += math.prod(given.shape) * given.dtype.itemsize
+    return read + math.prod(node.shape) * node.dtype.itemsize
+
+
+def _walks(kernel: Kernel) -> str:
+    shape = " x ".join(map(str, kernel.domain.shape)) or "1"
+    if not kernel.domain.axes:
+        return shape
+    axes = ", ".join(map(str, kernel.domain.axes))
+    by = " by blocks" if kernel.domain.blocks else ""
+    return f"{shape}, reduced along {axes}{by}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _bytes(count: int) -> str:
+    value = float(count)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.4g} {unit}"
