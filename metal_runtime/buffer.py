@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from metal_runtime.array_interchange import ArrayInterchange
 from metal_runtime.array_operators import ArrayOperators
 from metal_runtime.array_reductions import ArrayReductions, Axis
 from metal_runtime.array_views import ArrayViews
 from metal_runtime.basic_indexing import movements_of
-from metal_runtime.device.pool import Block, Pool
+from metal_runtime.buffer_host import ArrayGraph, BufferHost
+from metal_runtime.device.pool import Block
 from metal_runtime.device.protocol import BufferBinding
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ClosedBufferError, DeviceError, DTypeError, ShapeError
@@ -24,74 +26,7 @@ from metal_runtime.value import Cell, Value, View
 __all__ = ["ArrayGraph", "BufferHost", "MetalBuffer", "Shape"]
 
 
-class ArrayGraph(Protocol):
-    """What records the operators of one device and runs them when a value is needed."""
-
-    def elementwise(
-        self,
-        operator: str,
-        operands: Sequence[Any],
-        out: MetalBuffer | None = None,
-        dtype: DType | None = None,
-    ) -> MetalBuffer:
-        """An operator of ``metal_runtime.ops`` by name; the result is of ``dtype``."""
-        ...
-
-    def reduce(
-        self,
-        name: str,
-        buffer: MetalBuffer,
-        axes: tuple[int, ...],
-        keepdims: bool,
-        result: DType | None = None,
-    ) -> MetalBuffer:
-        """A reduction of axes that are sorted and counted from 0."""
-        ...
-
-    def function(self, name: str, *args: Any, **options: Any) -> MetalBuffer:
-        """Any other function of ``metal_runtime.ops`` by name."""
-        ...
-
-    def copy(self, buffer: MetalBuffer) -> MetalBuffer:
-        """The elements of a buffer in C order, as a buffer of its own."""
-        ...
-
-    def assign(self, target: MetalBuffer, source: Any) -> None:
-        """``target[...] = source``: buffers, arrays and numbers broadcast and are converted."""
-        ...
-
-    def flush(self, wanted: Value | None = None) -> None:
-        """Starts all that is pending and still held, and ``wanted``."""
-        ...
-
-
-class BufferHost(Protocol):
-    """What a buffer needs of the session that made it."""
-
-    @property
-    def device_name(self) -> str: ...
-
-    @property
-    def pool(self) -> Pool: ...
-
-    @property
-    def closed(self) -> bool: ...
-
-    @property
-    def graph(self) -> ArrayGraph: ...
-
-    def elsewhere(self, device: str) -> BufferHost:
-        """The session of a device; this one, if it is its own and open."""
-        ...
-
-    def empty(self, shape: Shape, dtype: DType) -> MetalBuffer: ...
-
-    def wait(self) -> None:
-        """Waits until every launch has ended; what is recorded is not started."""
-        ...
-
-
-class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
+class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange):
     """Elements of one scalar type on a device; made by ``metal_runtime.api`` and by operators.
 
     Operators and functions give new buffers. What they compute is recorded and runs when somebody needs
@@ -122,7 +57,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
 
     def __init__(
         self,
-        host: BufferHost,
+        host: BufferHost[MetalBuffer],
         cell: Cell,
         shape: Shape,
         dtype: DType,
@@ -139,7 +74,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
         """Where its elements lie, once they are in memory and in C order."""
 
     @classmethod
-    def _in_block(cls, host: BufferHost, block: Block, shape: Shape, dtype: DType) -> MetalBuffer:
+    def _in_block(
+        cls, host: BufferHost[MetalBuffer], block: Block, shape: Shape, dtype: DType
+    ) -> MetalBuffer:
         """A buffer over the first bytes of a block."""
         nbytes = math.prod(shape) * dtype.itemsize
         buffer = cls(host, Cell(Value(shape, dtype, block=block)), shape, dtype, nbytes)
@@ -263,12 +200,12 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
 
     # --- the host's side -------------------------------------------------------------------------
 
-    def _elements(self, owner: type[_Export] | None = None) -> np.ndarray[Any, Any]:
+    def _elements(self, exported: bool = False) -> np.ndarray[Any, Any]:
         """The memory as NumPy sees it, after all launches so far have ended."""
         value = self._in_memory()
         block = value.block
         assert block is not None
-        raw = np.asarray(block if owner is None else _exported(block))
+        raw = np.asarray(_exported(block) if exported else block)
         self._host.wait()
         layout = value.layout
         if layout is None:
@@ -290,11 +227,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
         """
         self._open()
         self._host.graph.flush()  # what is pending may read what a view can write
-        return self._elements(_Export)
-
-    def to_numpy(self, *, copy: bool = True) -> np.ndarray[Any, Any]:
-        """The elements as an array that the caller owns, or as a view of the memory (``copy=False``)."""
-        return self._elements().copy() if copy else self.numpy()
+        return self._elements(exported=True)
 
     def copy_from(self, source: Any) -> MetalBuffer:
         """Writes an array or buffer of the same shape and dtype into this one, and returns this one.
@@ -337,49 +270,6 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
             self if target is self._host else target.empty(self._shape, self._dtype).copy_from(self)
         )
 
-    def item(self) -> Any:
-        """The one element as a Python number. Raises ShapeError when there is not exactly one."""
-        if self.size != 1:
-            raise ShapeError(f"a buffer of shape {self._shape} has no single value")
-        return self._elements().item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        return self._elements().tolist()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if dtype is not None and np.dtype(dtype) != self._dtype.numpy_dtype:
-            if copy is False:
-                raise ValueError(
-                    f"a conversion of {self._dtype.metal_name} to {dtype} needs a copy"
-                )
-            return self._elements().astype(dtype)
-        return self.to_numpy(copy=bool(copy))
-
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        if self._dtype is DType.BFLOAT16:
-            raise AttributeError("bfloat has no NumPy type string; __array__ serves instead")
-        # The view, not its address, so that the array made of it keeps the memory alive.
-        view = self.numpy()
-        return {**view.__array_interface__, "data": view, "offset": 0}
-
-    def __buffer__(self, flags: int) -> memoryview:
-        """For ``memoryview(buffer)`` on Python 3.12 and later; before, use ``memoryview(buffer.numpy())``."""
-        return memoryview(self.numpy().data)
-
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.numpy().__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self.numpy().__dlpack_device__()
-        return device
-
-    def __len__(self) -> int:
-        if not self._shape:
-            raise TypeError("a buffer of shape () has no length")
-        return self._shape[0]
-
     def __iter__(self) -> Iterator[MetalBuffer]:
         """The views along the first axis."""
         return (self[k] for k in range(len(self)))
@@ -413,31 +303,6 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews):
             return copy._viewed(movements, shape)
         every = self._movements + movements
         return MetalBuffer(self._host, self._open(), shape, self._dtype, nbytes, every)
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ShapeError(
-                f"a buffer of shape {self._shape} has no single truth value",
-                hint="reduce it first, for example with buffer.numpy().all()",
-            )
-        return bool(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self._shape or not self._dtype.is_integer:
-            raise TypeError("only a buffer of one integer and no axes is an index")
-        return int(self.item())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.size == 1 else str(self)
 
     def __repr__(self) -> str:
         what = f"shape={self._shape}, dtype={self._dtype.metal_name}, device={self.device}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from metal_runtime.device.pool import Block
 from metal_runtime.dtype import DType
 from metal_runtime.strided import Movement, Shape, Strided
+
+_serials = itertools.count()
 
 
 class Value:
@@ -16,7 +19,7 @@ class Value:
     which its elements lie by ``layout``, or in C order from its first byte on where that is None.
     """
 
-    __slots__ = ("block", "dtype", "inputs", "layout", "operation", "shape")
+    __slots__ = ("block", "dtype", "inputs", "layout", "operation", "serial", "shape")
 
     def __init__(
         self,
@@ -33,6 +36,8 @@ class Value:
         self.inputs = inputs
         self.block = block
         self.layout = layout
+        self.serial = next(_serials)
+        """Greater than that of every input."""
 
     def settle(self, block: Block) -> None:
         """The elements are in the block now, in C order; what they came from is let go."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from metal_runtime.graph.generated import Generated, finished, outputs_of
 from metal_runtime.graph.grid import coordinates, grid_of
-from metal_runtime.graph.kernel_text import Arguments, Namer, TermWriter, scaled, total
+from metal_runtime.graph.kernel_text import Arguments, Namer, TermWriter, backwards, scaled, total
 from metal_runtime.graph.lowering import LoadAt, RowResult, ScalarOf, terms_below
 from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
 from metal_runtime.graph.walk_axes import Path, WalkAxes, walk_axes
 from metal_runtime.ir.nodes import Assign, Expr, Load, Stmt
-from metal_runtime.ops.expressions import apply
 from metal_runtime.ops.kernels import UINT
 from metal_runtime.strided import Strided
 
@@ -63,9 +62,3 @@ class _Elements(TermWriter):
 
     def row(self, result: RowResult) -> Expr:
         raise AssertionError("an elementwise kernel reduces nothing")
-
-
-def backwards(coordinate: Expr, size: int, place: int, arguments: Arguments) -> Expr:
-    """The coordinate counted from the far end of its axis."""
-    last = arguments.number(size - 1, f"last{place}")
-    return apply("sub", last, coordinate)

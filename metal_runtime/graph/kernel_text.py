@@ -280,3 +280,10 @@ def scaled(coordinate: Expr, stride: Expr, dtype: DType) -> Expr:
     if isinstance(stride, Constant) and stride.value == 1:
         return convert(coordinate, dtype)
     return apply("mul", convert(coordinate, dtype), convert(stride, dtype))
+
+
+def backwards(coordinate: Expr, size: int, place: int, arguments: Arguments) -> Expr:
+    """The coordinate counted from the far end of its axis, in the coordinate's own type."""
+    assert isinstance(coordinate.type, DType)
+    last = convert(arguments.number(size - 1, f"last{place}"), coordinate.type)
+    return apply("sub", last, coordinate)

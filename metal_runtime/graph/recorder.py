@@ -184,7 +184,7 @@ class Recorder:
             if wanted is not None and wanted.operation is not None:
                 roots.append(wanted)
             if roots:
-                self._run(list({id(root): root for root in roots}.values()))
+                self._run(list(dict.fromkeys(roots)))
 
     def plan_of(self, buffers: Sequence[MetalBuffer]) -> Plan | None:
         """The plan that would compute buffers that are pending; None where all are in memory."""
@@ -192,7 +192,7 @@ class Recorder:
         pending = [root for root in roots if root.operation is not None]
         if not pending:
             return None
-        return self._plan(trace(list({id(root): root for root in pending}.values())), None)
+        return self._plan(trace(list(dict.fromkeys(pending))), None)
 
     def pending(self) -> list[MetalBuffer]:
         """Buffers over everything that is pending and held."""

@@ -9,9 +9,20 @@ of their own, so that a row is read from memory once and then from the caches.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from metal_runtime.dtype import DType
+from metal_runtime.graph.accumulators import (
+    LANES,
+    Reduced,
+    combined,
+    lane_loop,
+    level_of,
+    number,
+    place_along,
+    read_reductions,
+    start,
+    stored,
+    ulong,
+)
 from metal_runtime.graph.generated import Generated, PlacedOutput, finished, outputs_of
 from metal_runtime.graph.grid import coordinates, grid_of
 from metal_runtime.graph.kernel_text import (
@@ -19,18 +30,16 @@ from metal_runtime.graph.kernel_text import (
     Arguments,
     Namer,
     TermWriter,
+    backwards,
     scaled,
     total,
 )
 from metal_runtime.graph.lowering import LoadAt, RowResult, ScalarOf, Term, terms_below
-from metal_runtime.graph.operations import Combine, Partial, Reduce
 from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
 from metal_runtime.graph.walk_axes import Path, walk_axes
 from metal_runtime.ir.nodes import (
-    Array,
     Assign,
-    Constant,
     Declare,
     Expr,
     For,
@@ -39,44 +48,11 @@ from metal_runtime.ir.nodes import (
     Read,
     Stmt,
 )
-from metal_runtime.msl_types import AddressSpace, Pointer
-from metal_runtime.ops.expressions import apply, convert
-from metal_runtime.ops.reduction_table import Reduction
+from metal_runtime.ops.expressions import apply
 from metal_runtime.strided import Strided
-
-LANES = 32
-"""Accumulators of a thread: several vectors of them hide the latency of one operation."""
 
 FEW_COLUMNS = 8
 """With fewer kept elements side by side, a thread reduces one row, however its elements lie."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reduced:
-    """One reduction of the kernel."""
-
-    index: int
-    reduction: Reduction
-    terms: tuple[Term, ...]
-    element: DType
-    dtype: DType
-    merges: bool
-    """Whether its terms are accumulators, not elements."""
-
-    level: int
-    """After how many other reductions, one upon the other, it can begin."""
-
-    @property
-    def states(self) -> tuple[DType, ...]:
-        return self.reduction.accumulators(self.element)
-
-    def array(self, part: int) -> str:
-        what = "places" if part else "lanes"
-        return f"{self.reduction.name}{self.index}_{what}"
-
-    @property
-    def result(self) -> str:
-        return f"{self.reduction.name}{self.index}"
 
 
 def row_kernel(kernel: Kernel, graph: Structure, layouts: dict[int, Strided]) -> Generated:
@@ -88,8 +64,8 @@ class _RowKernel:
     def __init__(self, kernel: Kernel, graph: Structure, layouts: dict[int, Strided]) -> None:
         self._kernel = kernel
         self._graph = graph
-        self._levels: dict[int, int] = {}
-        self._reduced = [self._read(index, terms) for index, terms in kernel.reductions]
+        self._reduced = read_reductions(kernel, graph)
+        self._levels = {reduced.index: reduced.level for reduced in self._reduced}
         terms = list(terms_below(*kernel.terms()))
         loads = [term for term in terms if isinstance(term, LoadAt)]
         self._outputs = outputs_of(kernel, graph, layouts)
@@ -114,21 +90,7 @@ class _RowKernel:
         self._places: dict[int, Expr] = {}
         """The coordinate along each axis, while it is known."""
 
-        self._bases: dict[str, Expr] = {}
-
-    def _read(self, index: int, terms: tuple[Term, ...]) -> _Reduced:
-        operation = self._graph.nodes[index].operation
-        below = [t.node for t in terms_below(*terms) if isinstance(t, RowResult)]
-        level = self._levels[index] = max((self._levels[k] + 1 for k in below), default=0)
-        merges = isinstance(operation, Combine)
-        whole = (
-            operation.whole if isinstance(operation, Partial)
-            else operation.partial.whole if isinstance(operation, Combine)
-            else operation
-        )  # fmt: skip
-        assert isinstance(whole, Reduce)
-        dtype = self._graph.nodes[index].dtype
-        return _Reduced(index, whole.reduction, terms, whole.element, dtype, merges, level)
+        self._bases: dict[tuple[str, Path], Expr] = {}
 
     # --- the whole -----------------------------------------------------------------------------------
 
@@ -141,11 +103,7 @@ class _RowKernel:
             statements += self._by_columns()
         else:
             statements += self._rows(None)
-        arrays = tuple(
-            Array(r.array(part), Pointer(AddressSpace.THREAD, dtype), (LANES,))
-            for r in self._reduced
-            for part, dtype in enumerate(r.states)
-        )
+        arrays = tuple(array for r in self._reduced for array in r.arrays)
         return finished(
             self._kernel, self._graph, self.arguments, statements, arrays, grid_of(sizes)
         )
@@ -180,18 +138,18 @@ class _RowKernel:
             self._block = remaining.pop(0)
         for place, coordinate in zip(reversed(self._kept), remaining, strict=False):
             if self._columns and place == self._lane_axis:
-                start = apply("mul", _ulong(coordinate), _number(LANES))
+                start = apply("mul", ulong(coordinate), number(LANES))
                 statements.append(Declare("column", ULONG, start))
                 self._places[place] = Read("column", ULONG)
             else:
-                self._places[place] = _ulong(coordinate)
+                self._places[place] = ulong(coordinate)
         outer = self._axes[self._loops[0]]
         if self._blocks is not None:
             length = self._blocks.length * outer.size // self._outermost_extent()
-            each = _ulong(self.arguments.number(length, "block_size"))
-            statements.append(Declare("first", ULONG, apply("mul", _ulong(self._block), each)))
+            each = ulong(self.arguments.number(length, "block_size"))
+            statements.append(Declare("first", ULONG, apply("mul", ulong(self._block), each)))
             end = apply("add", Read("first", ULONG), each)
-            limit = _ulong(self.arguments.number(outer.size, _length(self._loops[0], self._loops)))
+            limit = ulong(self.arguments.number(outer.size, _length(self._loops[0], self._loops)))
             statements.append(Declare("end", ULONG, apply("min", end, limit)))
         return statements
 
@@ -202,13 +160,13 @@ class _RowKernel:
         return next(whole.source[axis] for axis in whole.axes if whole.source[axis] > 1)
 
     def _by_columns(self) -> list[Stmt]:
-        size = _ulong(self.arguments.number(self._axes[self._lane_axis].size, "columns"))
+        size = ulong(self.arguments.number(self._axes[self._lane_axis].size, "columns"))
         column = Read("column", ULONG)
-        many = self._rows(_number(LANES))
+        many = self._rows(number(LANES))
         self._bases.clear()
         left = Declare("left", ULONG, apply("sub", size, column))
         few = [left, *self._rows(Read("left", ULONG))]
-        full = apply("le", apply("add", column, _number(LANES)), size)
+        full = apply("le", apply("add", column, number(LANES)), size)
         return [If(full, tuple(many), tuple(few))]
 
     def _rows(self, lanes: Expr | None) -> list[Stmt]:
@@ -233,7 +191,7 @@ class _RowKernel:
             if terms:
                 variable = self._names(f"{name}_row")
                 statements.append(Declare(variable, ULONG, total(terms, ULONG)))
-                self._bases[_key(name, path)] = Read(variable, ULONG)
+                self._bases[(name, path)] = Read(variable, ULONG)
         return statements
 
     def _terms_along(self, name: str, path: Path, places: Sequence[int]) -> list[Expr]:
@@ -244,7 +202,7 @@ class _RowKernel:
                 continue
             coordinate = self._places[place]
             if step.backwards:
-                coordinate = _backwards(coordinate, self._axes[place].size, place, self.arguments)
+                coordinate = backwards(coordinate, self._axes[place].size, place, self.arguments)
             stride = self.arguments.number(step.stride, f"{name}_stride{place}")
             terms.append(scaled(coordinate, stride, ULONG))
         return terms
@@ -257,11 +215,11 @@ class _RowKernel:
         whole = [
             (output, term)
             for output, (_, term) in zip(self._outputs, self._kernel.whole, strict=False)
-            if self._level(term) == stage
+            if level_of(term, self._levels) == stage
         ]
         if not reduced and not whole:
             return []
-        statements = [self._start(r) for r in reduced]
+        statements = [start(r, self._names) for r in reduced]
 
         def body(lane: Expr | None) -> list[Stmt]:
             return self._element(reduced, whole, lane)
@@ -269,30 +227,16 @@ class _RowKernel:
         if self._columns:
             assert lanes is not None
             statements.append(
-                self._loop_nest(self._loops, lambda: [_lane_loop(self._names, lanes, body)])
+                self._loop_nest(self._loops, lambda: [lane_loop(self._names, lanes, body)])
             )
         else:
             statements += self._line(reduced, body)
         return statements
 
-    def _level(self, term: Term) -> int:
-        below = [t.node for t in terms_below(term) if isinstance(t, RowResult)]
-        return max((self._levels[k] + 1 for k in below), default=0)
-
-    def _start(self, reduced: _Reduced) -> Stmt:
-        lane = self._names("lane")
-        place = Read(lane, ULONG)
-        identity = reduced.reduction.identity(reduced.states)
-        body = tuple(
-            Assign(Load(reduced.array(part), place, dtype), value)
-            for part, (dtype, value) in enumerate(zip(reduced.states, identity, strict=True))
-        )
-        return For(lane, ULONG, _number(0), _number(LANES), _number(1), body)
-
     def _bounds(self, place: int) -> tuple[Expr, Expr]:
         if self._blocks is not None and place == self._loops[0]:
             return Read("first", ULONG), Read("end", ULONG)
-        return _number(0), _ulong(
+        return number(0), ulong(
             self.arguments.number(self._axes[place].size, _length(place, self._loops))
         )
 
@@ -303,10 +247,10 @@ class _RowKernel:
         self._places[place] = Read(name, ULONG)
         inner = [self._loop_nest(rest, body)] if rest else body()
         start, stop = self._bounds(place)
-        return For(name, ULONG, start, stop, _number(1), tuple(inner))
+        return For(name, ULONG, start, stop, number(1), tuple(inner))
 
     def _line(
-        self, reduced: Sequence[_Reduced], body: Callable[[Expr | None], list[Stmt]]
+        self, reduced: Sequence[Reduced], body: Callable[[Expr | None], list[Stmt]]
     ) -> list[Stmt]:
         """One row: ``LANES`` elements at a time, then the rest of them, then the lanes as one."""
         *outer, innermost = self._loops
@@ -315,12 +259,12 @@ class _RowKernel:
         def plain() -> list[Stmt]:
             name = self._names("k")
             self._places[innermost] = Read(name, ULONG)
-            return [For(name, ULONG, start, stop, _number(1), tuple(body(None)))]
+            return [For(name, ULONG, start, stop, number(1), tuple(body(None)))]
 
         def by_lanes() -> list[Stmt]:
             whole = self._names("whole")
             length = apply("sub", stop, start)
-            rest = apply("rem", length, _number(LANES))
+            rest = apply("rem", length, number(LANES))
             name = self._names("k")
             k = Read(name, ULONG)
 
@@ -331,64 +275,26 @@ class _RowKernel:
 
                 return lane_body
 
-            main = _lane_loop(self._names, _number(LANES), at(k))
+            main = lane_loop(self._names, number(LANES), at(k))
             end = Read(whole, ULONG)
-            tail = _lane_loop(self._names, apply("sub", stop, end), at(end))
+            tail = lane_loop(self._names, apply("sub", stop, end), at(end))
             return [
                 Declare(whole, ULONG, apply("sub", stop, rest)),
-                For(name, ULONG, start, end, _number(LANES), (main,)),
+                For(name, ULONG, start, end, number(LANES), (main,)),
                 tail,
             ]
 
         make = by_lanes if reduced else plain
         statements = [self._loop_nest(outer, make)] if outer else make()
         for one in reduced:
-            statements += self._combined(one)
+            statements += combined(one, self._names)
         return statements
-
-    def _combined(self, reduced: _Reduced) -> list[Stmt]:
-        """The lanes as one, pair by pair, and the row's result of them."""
-        step, lane = self._names("step"), self._names("lane")
-        width = apply("shr", _number(LANES // 2), Read(step, ULONG))
-        low, high = Read(lane, ULONG), apply("add", Read(lane, ULONG), width)
-        merge = tuple(self._merge(reduced, low, self._states(reduced, high)))
-        pairs = For(lane, ULONG, _number(0), width, _number(1), merge)
-        steps = _number(LANES.bit_length() - 1)
-        statements: list[Stmt] = [For(step, ULONG, _number(0), steps, _number(1), (pairs,))]
-        value = self._result(reduced, _number(0))
-        return [*statements, Declare(reduced.result, reduced.dtype, value)]
-
-    def _states(self, reduced: _Reduced, lane: Expr) -> tuple[Expr, ...]:
-        return tuple(
-            Load(reduced.array(part), lane, dtype) for part, dtype in enumerate(reduced.states)
-        )
-
-    def _merge(self, reduced: _Reduced, lane: Expr, other: tuple[Expr, ...]) -> list[Stmt]:
-        held = self._states(reduced, lane)
-        return self._kept_states(reduced, lane, reduced.reduction.merge(held, other))
-
-    def _kept_states(self, reduced: _Reduced, lane: Expr, values: tuple[Expr, ...]) -> list[Stmt]:
-        """New accumulators in place; several are computed before the first is written."""
-        targets = self._states(reduced, lane)
-        if len(values) == 1:
-            return [Assign(targets[0], values[0])]  # type: ignore[arg-type]
-        names = [self._names(f"next{part}") for part in range(len(values))]
-        return [
-            *(Declare(n, d, v) for n, d, v in zip(names, reduced.states, values, strict=True)),
-            *(
-                Assign(t, Read(n, d))  # type: ignore[arg-type]
-                for t, n, d in zip(targets, names, reduced.states, strict=True)
-            ),
-        ]
-
-    def _result(self, reduced: _Reduced, lane: Expr) -> Expr:
-        return convert(self._states(reduced, lane)[-1], reduced.dtype)
 
     # --- one element -----------------------------------------------------------------------------------
 
     def _element(
         self,
-        reduced: Sequence[_Reduced],
+        reduced: Sequence[Reduced],
         whole: Sequence[tuple[PlacedOutput, Term]],
         lane: Expr | None,
     ) -> list[Stmt]:
@@ -398,17 +304,18 @@ class _RowKernel:
         for one in reduced:
             values = tuple(writer.write(term) for term in one.terms)
             assert lane is not None
-            held = self._states(one, lane)
+            held = one.held(lane)
             if one.merges:
-                stores += self._kept_states(one, lane, one.reduction.merge(held, values))
+                stores += stored(one, self._names, lane, one.reduction.merge(held, values))
             else:
-                place = self._place_along()
+                along = [(self._places[p], self._axes[p].size) for p in self._loops]
+                place = place_along(along, self.arguments)
                 value = values[0]
                 if len(one.states) > 1 and not isinstance(value, Read):
                     name = self._names("element")
                     writer.statements.append(Declare(name, one.element, value))
                     value = Read(name, one.element)
-                stores += self._kept_states(one, lane, one.reduction.step(held, value, place))
+                stores += stored(one, self._names, lane, one.reduction.step(held, value, place))
         for output, term in whole:
             name, path = self.arguments.results[output.output]
             assert path is not None
@@ -416,29 +323,19 @@ class _RowKernel:
             stores.append(Assign(Load(name, writer.index(name, path), output.output.dtype), value))
         return [*writer.statements, *stores]
 
-    def _place_along(self) -> Expr:
-        """The element's place among the reduced axes, in C order."""
-        terms = []
-        step = 1
-        for place in reversed(self._loops):
-            stride = self.arguments.number(step, f"places{place}")
-            terms.append(scaled(self._places[place], stride, ULONG))
-            step *= self._axes[place].size
-        return total(terms[::-1], ULONG)
-
     def element_index(self, name: str, path: Path, lane: Expr | None) -> Expr:
         """Where the element of an array lies for the coordinates of this moment."""
-        base = self._bases.get(_key(name, path))
+        base = self._bases.get((name, path))
         terms = [] if base is None else [base]
         terms += self._terms_along(name, path, self._loops)
         if self._columns:
             step = path.steps[self._lane_axis]
             if step.stride:
                 assert lane is not None
-                column = apply("add", self._places[self._lane_axis], lane)
+                column: Expr = apply("add", self._places[self._lane_axis], lane)
                 if step.backwards:
                     size = self._axes[self._lane_axis].size
-                    column = _backwards(column, size, self._lane_axis, self.arguments)
+                    column = backwards(column, size, self._lane_axis, self.arguments)
                 stride = self.arguments.number(step.stride, f"{name}_stride{self._lane_axis}")
                 terms.append(scaled(column, stride, ULONG))
         return total(terms, ULONG)
@@ -448,7 +345,7 @@ class _RowKernel:
         reduced = next(r for r in self._reduced if r.index == result.node)
         if self._columns:
             assert lane is not None
-            return self._result(reduced, lane)
+            return reduced.value(lane)
         return Read(reduced.result, reduced.dtype)
 
     # --- what is written once for each row ---------------------------------------------------------------
@@ -458,10 +355,10 @@ class _RowKernel:
         if not outputs:
             return []
         for place in self._loops:
-            self._places[place] = _number(0)  # no row result moves along a reduced axis
+            self._places[place] = number(0)  # no row result moves along a reduced axis
         if lanes is None:
             return self._row_stores(outputs, None)
-        return [_lane_loop(self._names, lanes, lambda lane: self._row_stores(outputs, lane))]
+        return [lane_loop(self._names, lanes, lambda lane: self._row_stores(outputs, lane))]
 
     def _row_stores(self, outputs: Sequence[PlacedOutput], lane: Expr | None) -> list[Stmt]:
         terms = [term for _, term in self._kernel.rows]
@@ -476,16 +373,16 @@ class _RowKernel:
             assert path is not None
             index: Expr = writer.index(name, path)
             if self._blocks is not None:
-                blocks = _ulong(self.arguments.number(self._blocks.blocks, "blocks"))
-                index = apply("add", apply("mul", index, blocks), _ulong(self._block))
+                blocks = ulong(self.arguments.number(self._blocks.blocks, "blocks"))
+                index = apply("add", apply("mul", index, blocks), ulong(self._block))
             stores.append(Assign(Load(name, index, output.output.dtype), value))
         return [*writer.statements, *stores]
 
     def _reduction_result(self, output: PlacedOutput, lane: Expr | None) -> Expr:
         reduced = next(r for r in self._reduced if r.index == output.output.node)
         if self._blocks is not None:
-            at = lane if self._columns and lane is not None else _number(0)
-            return self._states(reduced, at)[output.output.part]
+            at = lane if self._columns and lane is not None else number(0)
+            return reduced.held(at)[output.output.part]
         return self.row_result(RowResult(reduced.index, reduced.dtype), lane)
 
 
@@ -504,26 +401,5 @@ class _Row(TermWriter):
         return self._kernel.row_result(result, self._lane)
 
 
-def _lane_loop(names: Namer, lanes: Expr, body: Callable[[Expr], list[Stmt]]) -> Stmt:
-    name = names("lane")
-    return For(name, ULONG, _number(0), lanes, _number(1), tuple(body(Read(name, ULONG))))
-
-
-def _backwards(coordinate: Expr, size: int, place: int, arguments: Arguments) -> Expr:
-    return apply("sub", _ulong(arguments.number(size - 1, f"last{place}")), coordinate)
-
-
 def _length(place: int, loops: Sequence[int]) -> str:
     return "length" if len(loops) == 1 else f"length{place}"
-
-
-def _key(name: str, path: Path) -> str:
-    return f"{name} {path}"
-
-
-def _ulong(value: Expr) -> Expr:
-    return convert(value, ULONG)
-
-
-def _number(value: int) -> Constant:
-    return Constant(value, ULONG)

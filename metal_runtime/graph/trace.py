@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import enum
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,49 +41,48 @@ def trace(
 
     The key tells apart what differs in operators, shapes, dtypes, layouts, sharing, and what is written.
     """
-    values: list[Value] = []
+    values = _pending_below(roots)
     leaves: list[Value] = []
     scalars: list[bytes] = []
-    places: dict[int, int] = {}
-    leaf_places: dict[int, int] = {}
+    places: dict[Value, int] = {}
     key: list[Any] = []
-    stack: list[Value] = list(reversed(roots))
-    while stack:
-        value = stack[-1]
-        if id(value) in places:
-            stack.pop()
-            continue
-        waiting = len(stack)
-        stack += [
-            operand
-            for operand in value.inputs
-            if operand.__class__ is Value
-            and operand.operation is not None
-            and id(operand) not in places
-        ]
-        if len(stack) > waiting:
-            continue
-        stack.pop()
+    for number, value in enumerate(values):
+        places[value] = number
         key.append(value.operation)
         for operand in value.inputs:
             if operand.__class__ is bytes:
                 scalars.append(operand)
                 continue
-            place = places.get(id(operand))
+            place = places.get(operand)
             if place is None:
-                place = leaf_places.get(id(operand))
-                if place is None:
-                    place = leaf_places[id(operand)] = ~len(leaves)
-                    leaves.append(operand)
-                    key += (operand.shape, operand.dtype, operand.layout)
+                place = places[operand] = ~len(leaves)
+                leaves.append(operand)
+                key += (operand.shape, operand.dtype, operand.layout)
             key.append(place)
-        places[id(value)] = len(values)
-        values.append(value)
-    found = [places[id(root)] for root in roots]
+    found = [places[root] for root in roots]
     key += found
     if into is not None:
         key += (target, tuple(leaf.block is into for leaf in leaves))
     return Trace(tuple(key), values, leaves, scalars, found)
+
+
+def _pending_below(roots: Sequence[Value]) -> list[Value]:
+    """Every pending value that the roots are made of, and they themselves, in the order of their making."""
+    found = dict.fromkeys(roots)
+    stack = list(roots)
+    while stack:
+        for operand in stack.pop().inputs:
+            if (
+                operand.__class__ is Value
+                and operand.operation is not None
+                and operand not in found
+            ):
+                found[operand] = None
+                stack.append(operand)
+    return sorted(found, key=_serial)
+
+
+_serial = operator.attrgetter("serial")
 
 
 class RefKind(enum.Enum):

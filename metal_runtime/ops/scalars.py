@@ -37,12 +37,27 @@ def read_scalar(value: Any) -> tuple[OperandType, Scalar] | None:
     return None
 
 
+_packed: dict[tuple[Scalar, DType], bytes] = {}
+_PACKED_KEPT = 1024
+
+
 def pack_scalar(name: str, value: Scalar, dtype: DType) -> bytes:
     """The bytes of a scalar as a value parameter of type ``dtype``; to bool it is ``value != 0``.
 
     Raises:
         DTypeError: the dtype, which the arrays beside it chose, does not hold the value.
     """
+    if value == 0:  # 0.0 and -0.0 are one key
+        return _pack(name, value, dtype)
+    found = _packed.get((value, dtype))
+    if found is None:
+        if len(_packed) >= _PACKED_KEPT:
+            _packed.clear()
+        found = _packed[value, dtype] = _pack(name, value, dtype)
+    return found
+
+
+def _pack(name: str, value: Scalar, dtype: DType) -> bytes:
     typed = value != 0 if dtype is DType.BOOL else float(value) if dtype.is_float else value
     packed = _pack_bfloat(float(typed)) if dtype is DType.BFLOAT16 else _PACKERS[dtype](typed)
     if packed is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import importlib
 import threading
 from collections import deque
@@ -11,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from metal_runtime.buffer import ArrayGraph, MetalBuffer, Shape
+from metal_runtime.buffer import MetalBuffer, Shape
+from metal_runtime.buffer_host import ArrayGraph
 from metal_runtime.device.pool import Block, Pool
 from metal_runtime.device.protocol import Device
 from metal_runtime.device.registry import open_device
@@ -62,7 +64,7 @@ class Session:
         self._lock = threading.RLock()
         self._device: Device | None = None
         self._pool: Pool | None = None
-        self._graph: ArrayGraph | None = None
+        self._graph: ArrayGraph[MetalBuffer] | None = None
 
     @property
     def kernels(self) -> KernelRegistry:
@@ -141,15 +143,13 @@ class Session:
 
     # --- operators -------------------------------------------------------------------------------
 
-    @property
-    def graph(self) -> ArrayGraph:
+    @functools.cached_property
+    def graph(self) -> ArrayGraph[MetalBuffer]:
         """What records the operators, made at the first of them."""
-        graph = self._graph
-        if graph is None:
-            made: ArrayGraph = importlib.import_module(_GRAPH).recorder_of(self)
-            with self._lock:
-                graph = self._graph = self._graph or made
-        return graph
+        with self._lock:
+            if self._graph is None:
+                self._graph = importlib.import_module(_GRAPH).recorder_of(self)
+            return self._graph
 
     # --- its end ---------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ class Places:
             actual = buffer.to_numpy()
             assert actual.dtype == expected.dtype, (how, self.log)
             np.testing.assert_array_equal(
-                actual, expected, err_msg=how + "\n" + "\n".join(self.log)
+                actual, expected, err_msg=f"{how} v{index}\n" + "\n".join(self.log)
             )
 
 
@@ -200,7 +200,8 @@ class Program:
             self.places.keep(made, array.reshape(shape), f"v{a}.reshape({shape})")
         elif kind == "flip":
             made = [x.flip() for x in self.places.buffers[a]]
-            self.places.keep(made, np.flip(array), f"v{a}.flip()")
+            backwards = (*(slice(None, None, -1),) * array.ndim, ...)
+            self.places.keep(made, array[backwards], f"v{a}.flip()")
         elif kind == "new":
             made = [x[None] for x in self.places.buffers[a]]
             self.places.keep(made, array[None], f"v{a}[None]")

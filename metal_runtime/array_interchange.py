@@ -1,0 +1,105 @@
+"""An array as Python and NumPy see it: numbers, lists, NumPy arrays and the protocols of other libraries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metal_runtime.dtype import DType
+from metal_runtime.errors import ShapeError
+from metal_runtime.strided import Shape
+
+
+class ArrayInterchange:
+    """Mixin: ``_elements`` is the memory as NumPy sees it, after all launches so far have ended."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> Shape:
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> DType:
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        raise NotImplementedError
+
+    def _elements(self) -> np.ndarray[Any, Any]:
+        raise NotImplementedError
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        raise NotImplementedError
+
+    def to_numpy(self, *, copy: bool = True) -> np.ndarray[Any, Any]:
+        """The elements as an array that the caller owns, or as a view of the memory (``copy=False``)."""
+        return self._elements().copy() if copy else self.numpy()
+
+    def item(self) -> Any:
+        """The one element as a Python number. Raises ShapeError when there is not exactly one."""
+        if self.size != 1:
+            raise ShapeError(f"a buffer of shape {self.shape} has no single value")
+        return self._elements().item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._elements().tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if dtype is not None and np.dtype(dtype) != self.dtype.numpy_dtype:
+            if copy is False:
+                raise ValueError(f"a conversion of {self.dtype.metal_name} to {dtype} needs a copy")
+            return self._elements().astype(dtype)
+        return self.to_numpy(copy=bool(copy))
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        if self.dtype is DType.BFLOAT16:
+            raise AttributeError("bfloat has no NumPy type string; __array__ serves instead")
+        # The view, not its address, so that the array made of it keeps the memory alive.
+        view = self.numpy()
+        return {**view.__array_interface__, "data": view, "offset": 0}
+
+    def __buffer__(self, flags: int) -> memoryview:
+        """For ``memoryview(buffer)`` on Python 3.12 and later; before, use ``memoryview(buffer.numpy())``."""
+        return memoryview(self.numpy().data)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        device: tuple[int, int] = self.numpy().__dlpack_device__()
+        return device
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a buffer of shape () has no length")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"a buffer of shape {self.shape} has no single truth value",
+                hint="reduce it first, for example with buffer.numpy().all()",
+            )
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.shape or not self.dtype.is_integer:
+            raise TypeError("only a buffer of one integer and no axes is an index")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else str(self)

@@ -1,0 +1,81 @@
+"""What a buffer needs of the session that made it: memory, and a graph that records its operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+from metal_runtime.device.pool import Pool
+from metal_runtime.dtype import DType
+from metal_runtime.strided import Shape
+from metal_runtime.value import Value
+
+Buffer = TypeVar("Buffer")
+"""MetalBuffer, which lies above."""
+
+
+class ArrayGraph(Protocol[Buffer]):
+    """What records the operators of one device and runs them when a value is needed."""
+
+    def elementwise(
+        self,
+        operator: str,
+        operands: Sequence[Any],
+        out: Buffer | None = None,
+        dtype: DType | None = None,
+    ) -> Buffer:
+        """An operator of ``metal_runtime.ops`` by name; the result is of ``dtype``."""
+        ...
+
+    def reduce(
+        self,
+        name: str,
+        buffer: Buffer,
+        axes: tuple[int, ...],
+        keepdims: bool,
+        result: DType | None = None,
+    ) -> Buffer:
+        """A reduction of axes that are sorted and counted from 0."""
+        ...
+
+    def function(self, name: str, *args: Any, **options: Any) -> Buffer:
+        """Any other function of ``metal_runtime.ops`` by name."""
+        ...
+
+    def copy(self, buffer: Buffer) -> Buffer:
+        """The elements of a buffer in C order, as a buffer of its own."""
+        ...
+
+    def assign(self, target: Buffer, source: Any) -> None:
+        """``target[...] = source``: buffers, arrays and numbers broadcast and are converted."""
+        ...
+
+    def flush(self, wanted: Value | None = None) -> None:
+        """Starts all that is pending and still held, and ``wanted``."""
+        ...
+
+
+class BufferHost(Protocol[Buffer]):
+    """What a buffer needs of the session that made it."""
+
+    @property
+    def device_name(self) -> str: ...
+
+    @property
+    def pool(self) -> Pool: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def graph(self) -> ArrayGraph[Buffer]: ...
+
+    def elsewhere(self, device: str) -> BufferHost[Buffer]:
+        """The session of a device; this one, if it is its own and open."""
+        ...
+
+    def empty(self, shape: Shape, dtype: DType) -> Buffer: ...
+
+    def wait(self) -> None:
+        """Waits until every launch has ended; what is recorded is not started."""
+        ...

@@ -1,0 +1,157 @@
+"""A reduction of a row kernel in, the statements that start, merge and finish its accumulators out.
+
+Each thread keeps ``LANES`` of them side by side, in an array of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from metal_runtime.dtype import DType
+from metal_runtime.graph.kernel_text import ULONG, Arguments, Namer, scaled, total
+from metal_runtime.graph.lowering import RowResult, Term, terms_below
+from metal_runtime.graph.operations import Combine, Partial, Reduce
+from metal_runtime.graph.schedule import Kernel
+from metal_runtime.graph.trace import Structure
+from metal_runtime.ir.nodes import Array, Assign, Constant, Declare, Expr, For, Load, Read, Stmt
+from metal_runtime.msl_types import AddressSpace, Pointer
+from metal_runtime.ops.expressions import apply, convert
+from metal_runtime.ops.reduction_table import Reduction
+
+LANES = 32
+"""Accumulators of a thread: several vectors of them hide the latency of one operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """One reduction of the kernel."""
+
+    index: int
+    reduction: Reduction
+    terms: tuple[Term, ...]
+    element: DType
+    dtype: DType
+    merges: bool
+    """Whether its terms are accumulators, not elements."""
+
+    level: int
+    """After how many other reductions, one upon the other, it can begin."""
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The memory of its accumulators."""
+        return tuple(
+            Array(self.array(part), Pointer(AddressSpace.THREAD, dtype), (LANES,))
+            for part, dtype in enumerate(self.states)
+        )
+
+    @property
+    def states(self) -> tuple[DType, ...]:
+        return self.reduction.accumulators(self.element)
+
+    def array(self, part: int) -> str:
+        what = "places" if part else "lanes"
+        return f"{self.reduction.name}{self.index}_{what}"
+
+    @property
+    def result(self) -> str:
+        return f"{self.reduction.name}{self.index}"
+
+    def held(self, lane: Expr) -> tuple[Load, ...]:
+        """The accumulators of a lane."""
+        return tuple(Load(self.array(part), lane, dtype) for part, dtype in enumerate(self.states))
+
+    def value(self, lane: Expr) -> Expr:
+        """What the accumulators of a lane have come to."""
+        return convert(self.held(lane)[-1], self.dtype)
+
+
+def read_reductions(kernel: Kernel, graph: Structure) -> list[Reduced]:
+    """The reductions of a kernel, each after those that it is made of."""
+    found: list[Reduced] = []
+    levels: dict[int, int] = {}
+    for index, terms in kernel.reductions:
+        node = graph.nodes[index]
+        operation = node.operation
+        merges = isinstance(operation, Combine)
+        whole: object = operation
+        if isinstance(operation, Combine):
+            whole = operation.partial.whole
+        elif isinstance(operation, Partial):
+            whole = operation.whole
+        assert isinstance(whole, Reduce)
+        level = levels[index] = max(level_of(term, levels) for term in terms)
+        found.append(
+            Reduced(index, whole.reduction, terms, whole.element, node.dtype, merges, level)
+        )
+    return found
+
+
+def level_of(term: Term, levels: Mapping[int, int]) -> int:
+    """How many reductions, one upon the other, must be known before a term can be computed."""
+    below = [t.node for t in terms_below(term) if isinstance(t, RowResult)]
+    return max((levels[k] + 1 for k in below), default=0)
+
+
+def place_along(axes: Sequence[tuple[Expr, int]], arguments: Arguments) -> Expr:
+    """A place among reduced axes in C order, of the coordinate and the size of each, outermost first."""
+    terms: list[Expr] = []
+    step = 1
+    for coordinate, size in reversed(axes):
+        stride = arguments.number(step, f"places{len(terms)}")
+        terms.append(scaled(coordinate, stride, ULONG))
+        step *= size
+    return total(terms[::-1], ULONG)
+
+
+def start(reduced: Reduced, names: Namer) -> Stmt:
+    """Every lane becomes the identity."""
+    identity = reduced.reduction.identity(reduced.states)
+
+    def body(lane: Expr) -> list[Stmt]:
+        pairs = zip(reduced.held(lane), identity, strict=True)
+        return [Assign(place, value) for place, value in pairs]
+
+    return lane_loop(names, number(LANES), body)
+
+
+def stored(reduced: Reduced, names: Namer, lane: Expr, values: tuple[Expr, ...]) -> list[Stmt]:
+    """New accumulators in place; several are computed before the first is written."""
+    targets = reduced.held(lane)
+    if len(values) == 1:
+        return [Assign(targets[0], values[0])]
+    fresh = [names(f"next{part}") for part in range(len(values))]
+    triples = list(zip(fresh, reduced.states, values, strict=True))
+    return [
+        *(Declare(name, dtype, value) for name, dtype, value in triples),
+        *(Assign(t, Read(n, d)) for t, (n, d, _) in zip(targets, triples, strict=True)),
+    ]
+
+
+def combined(reduced: Reduced, names: Namer) -> list[Stmt]:
+    """The lanes as one, pair by pair, and the row's result of them."""
+    step, lane = names("step"), names("lane")
+    width = apply("shr", number(LANES // 2), Read(step, ULONG))
+    low, high = Read(lane, ULONG), apply("add", Read(lane, ULONG), width)
+    merged = reduced.reduction.merge(reduced.held(low), reduced.held(high))
+    body = tuple(stored(reduced, names, low, merged))
+    pairs = For(lane, ULONG, number(0), width, number(1), body)
+    steps = number(LANES.bit_length() - 1)
+    return [
+        For(step, ULONG, number(0), steps, number(1), (pairs,)),
+        Declare(reduced.result, reduced.dtype, reduced.value(number(0))),
+    ]
+
+
+def lane_loop(names: Namer, lanes: Expr, body: Callable[[Expr], list[Stmt]]) -> Stmt:
+    name = names("lane")
+    return For(name, ULONG, number(0), lanes, number(1), tuple(body(Read(name, ULONG))))
+
+
+def ulong(value: Expr) -> Expr:
+    return convert(value, ULONG)
+
+
+def number(value: int) -> Constant:
+    return Constant(value, ULONG)
