@@ -78,6 +78,12 @@ class Partial:
     def name(self) -> str:
         return f"{self.whole.name} by blocks"
 
+    @property
+    def extent(self) -> int:
+        """Of the axis that is cut: the outermost reduced one that has several places."""
+        sizes = (self.whole.source[axis] for axis in self.whole.axes)
+        return next(size for size in sizes if size > 1)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Combine:

@@ -145,19 +145,13 @@ class _RowKernel:
                 self._places[place] = ulong(coordinate)
         outer = self._axes[self._loops[0]]
         if self._blocks is not None:
-            length = self._blocks.length * outer.size // self._outermost_extent()
+            length = self._blocks.length * outer.size // self._blocks.extent
             each = ulong(self.arguments.number(length, "block_size"))
             statements.append(Declare("first", ULONG, apply("mul", ulong(self._block), each)))
             end = apply("add", Read("first", ULONG), each)
             limit = ulong(self.arguments.number(outer.size, _length(self._loops[0], self._loops)))
             statements.append(Declare("end", ULONG, apply("min", end, limit)))
         return statements
-
-    def _outermost_extent(self) -> int:
-        """The extent of the axis that the Partial cuts, of which the walk's outermost loop is a multiple."""
-        assert self._blocks is not None
-        whole = self._blocks.whole
-        return next(whole.source[axis] for axis in whole.axes if whole.source[axis] > 1)
 
     def _by_columns(self) -> list[Stmt]:
         size = ulong(self.arguments.number(self._axes[self._lane_axis].size, "columns"))
