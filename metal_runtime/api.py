@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +23,7 @@ from metal_runtime.runtime.session import Event, persistent_buffers
 from metal_runtime.runtime.sessions import every_session, get_session, session_of
 
 if TYPE_CHECKING:
+    from metal_runtime.array_functions import ElementwiseFunction, ReductionFunction
     from metal_runtime.graph.explain import Explanation
     from metal_runtime.graph.recorder import Recorder
 
@@ -34,6 +35,7 @@ __all__ = [
     "asarray",
     "capture",
     "device",
+    "elementwise",
     "empty",
     "empty_like",
     "enable_persistence_default",
@@ -46,6 +48,7 @@ __all__ = [
     "memory",
     "ones",
     "persistent_buffers",
+    "reduction",
     "register_kernel",
     "set_memory_limit",
     "synchronize",
@@ -169,6 +172,43 @@ def synchronize() -> None:
             faults.append(fault)
     if faults:
         raise faults[0]
+
+
+def elementwise(function: Callable[..., Any]) -> ElementwiseFunction:
+    """A Python function of one element of each operand as a function on arrays, which fuses like an operator.
+
+    It is written as kernels are, and returns the element of the result::
+
+        @api.elementwise
+        def swish(x, beta):
+            return x / (1.0 + metal.exp(-beta * x))
+
+        y = swish(a + b, 1.5) * c
+    """
+    from metal_runtime.array_functions import ElementwiseFunction
+
+    return ElementwiseFunction(function)
+
+
+def reduction(
+    *, identity: float, dtype: DTypeLike = None
+) -> Callable[[Callable[[Any, Any], Any]], ReductionFunction]:
+    """A Python function of two values as a reduction of arrays.
+
+    ``function(a, b)`` must be associative and commutative, for elements are combined in any order, and
+    ``function(identity, x)`` must be x. ``dtype`` is that of the accumulators and of the result; without it,
+    that of the elements. What is computed of the elements before, and of the result after, is fused::
+
+        @api.reduction(identity=0.0)
+        def longest(a, b):
+            return metal.max(metal.abs(a), metal.abs(b))
+
+        length = longest(x - y, axis=1)
+    """
+    from metal_runtime.array_functions import ReductionFunction
+
+    held = None if dtype is None else DType.from_numpy(dtype)
+    return lambda function: ReductionFunction(function, identity, held)
 
 
 @contextmanager

@@ -186,13 +186,15 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
             self._host.graph.flush(value)
         return self._value()
 
+    def _in_order(self) -> MetalBuffer:
+        """Itself, or a copy if it is a view whose elements do not lie in C order."""
+        return self if self._layout().is_contiguous else self._host.graph.copy(self)
+
     def _bound(self) -> BufferBinding:
-        """What a kernel is given: a view that is not in C order is copied."""
+        """What a kernel is given, of a buffer in C order (see ``_in_order``)."""
         if self._binding is None:
             value = self._in_memory()
             assert value.block is not None
-            if value.layout is not None and not value.layout.is_contiguous:
-                return self._host.graph.copy(self)._bound()
             allocation, first = value.block.binding
             offset = 0 if value.layout is None else value.layout.offset
             self._binding = (allocation, first + offset * self._dtype.itemsize)

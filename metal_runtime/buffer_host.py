@@ -19,23 +19,23 @@ class ArrayGraph(Protocol[Buffer]):
 
     def elementwise(
         self,
-        operator: str,
+        operator: Any,
         operands: Sequence[Any],
         out: Buffer | None = None,
         dtype: DType | None = None,
     ) -> Buffer:
-        """An operator of ``metal_runtime.ops`` by name; the result is of ``dtype``."""
+        """An operator of ``metal_runtime.ops`` by name, or a Definition; the result is of ``dtype``."""
         ...
 
     def reduce(
         self,
-        name: str,
+        reduction: Any,
         buffer: Buffer,
         axes: tuple[int, ...],
         keepdims: bool,
         result: DType | None = None,
     ) -> Buffer:
-        """A reduction of axes that are sorted and counted from 0."""
+        """A reduction by name, or a Reduction, of axes that are sorted and counted from 0."""
         ...
 
     def function(self, name: str, *args: Any, **options: Any) -> Buffer:

@@ -52,6 +52,30 @@ def translate(
     return result
 
 
+def translate_function(
+    function: Callable[..., Any], types: Mapping[str, ValueType]
+) -> tuple[Function, ...]:
+    """The function of values that a Python function describes, last, after those that it calls.
+
+    Raises:
+        UnsupportedPythonError: Python that has no meaning in a kernel.
+        KernelTypeError: ill-typed, or without a result.
+    """
+    source = read_source(function)
+    translator = Translator()
+    translated = translator.translate(source, types, is_kernel=False)
+    if not isinstance(translated.result, ValueType):
+        raise KernelTypeError(
+            f"`{source.node.name}` gives no value for an element of the result",
+            source.span(source.node),
+            hint="write `return` and the value",
+        )
+    name = source.node.name
+    kernel = _assemble(name, translated, translator.functions)
+    whole = Function(name, kernel.params, translated.result, kernel.body, kernel.arrays)
+    return (*kernel.functions, whole)
+
+
 def declared_types(
     function: Callable[..., Any], param_types: Mapping[str, str] | None = None
 ) -> dict[str, Pointer | ValueType | None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from metal_runtime.dtype import DType
 from metal_runtime.graph.kernel_text import ULONG, Arguments, Namer, scaled, total
 from metal_runtime.graph.lowering import RowResult, Term, terms_below
-from metal_runtime.graph.operations import Combine, Partial, Reduce
+from metal_runtime.graph.operations import Combine, reduce_of
 from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
 from metal_runtime.ir.nodes import Array, Assign, Constant, Declare, Expr, For, Load, Read, Stmt
@@ -73,14 +73,8 @@ def read_reductions(kernel: Kernel, graph: Structure) -> list[Reduced]:
     levels: dict[int, int] = {}
     for index, terms in kernel.reductions:
         node = graph.nodes[index]
-        operation = node.operation
-        merges = isinstance(operation, Combine)
-        whole: object = operation
-        if isinstance(operation, Combine):
-            whole = operation.partial.whole
-        elif isinstance(operation, Partial):
-            whole = operation.whole
-        assert isinstance(whole, Reduce)
+        merges = isinstance(node.operation, Combine)
+        whole = reduce_of(node.operation)
         level = levels[index] = max(level_of(term, levels) for term in terms)
         found.append(
             Reduced(index, whole.reduction, terms, whole.element, node.dtype, merges, level)

@@ -1,13 +1,14 @@
-"""An explanation in, an SVG picture of its graph out: one box an operator, one colour a kernel."""
+"""Plans in, an SVG picture of its graph out: one box an operator, one colour a kernel."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from metal_runtime.graph.explain import Explanation, described
+from metal_runtime.graph.operations import View
 from metal_runtime.graph.plan import Plan
-from metal_runtime.graph.trace import Ref, RefKind
+from metal_runtime.graph.trace import Node, Ref, RefKind
 from metal_runtime.ops.promotion import dtype_name
 
 _COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#e15759", "#76b7b2", "#9c755f", "#edc948")
@@ -30,12 +31,12 @@ class _Box:
         return 20 + self.row * (_HEIGHT + _GAP_Y)
 
 
-def svg(explained: Explanation) -> str:
+def svg(plans: Sequence[Plan]) -> str:
     """The picture: inputs at the top, results below, each operator in the colour of the kernel that computes it."""
     boxes: list[_Box] = []
     edges: list[tuple[_Box, _Box]] = []
     row, kernels = 0, 0
-    for plan in explained.plans:
+    for plan in plans:
         placed = _placed(plan, row, kernels)
         boxes += placed.values()
         edges += (
@@ -96,3 +97,16 @@ def _rect(box: _Box) -> str:
         f'<text x="{box.x + _WIDTH // 2}" y="{box.y + 24}" fill="#ffffff" text-anchor="middle">'
         f"{escape(box.text)}</text></g>"
     )
+
+
+def operator_name(node: Node) -> str:
+    """How a report calls a node's operator."""
+    operation = node.operation
+    if isinstance(operation, View):
+        return "view"
+    return str(operation.name)
+
+
+def described(node: Node) -> str:
+    """``add  float32 (4, 5)``"""
+    return f"{operator_name(node)}  {dtype_name(node.dtype)} {node.shape}"

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from metal_runtime.graph.drawing import operator_name, svg
 from metal_runtime.graph.kernel_text import ArrayArgument, Output
 from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
 from metal_runtime.graph.operations import Combine, Elementwise, Partial, Reduce, View
 from metal_runtime.graph.plan import Plan
 from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
-from metal_runtime.ops.promotion import dtype_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class KernelReport:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What became of recorded operators; ``str`` is the report, ``svg`` (graph/drawing.py) the picture."""
+    """What became of recorded operators; ``str`` is the report, ``svg()`` the picture."""
 
     plans: tuple[Plan, ...]
     kernels: tuple[KernelReport, ...]
@@ -62,6 +62,13 @@ class Explanation:
             if kernel.why:
                 lines.append(f"   by itself, for {kernel.why}")
         return "\n".join(lines)
+
+    def svg(self) -> str:
+        """The graph as a picture: each operator in the colour of the kernel that computes it."""
+        return svg(self.plans)
+
+    def _repr_svg_(self) -> str | None:
+        return self.svg() if self.plans else None
 
 
 def explanation(plans: Sequence[Plan]) -> Explanation:
@@ -108,19 +115,6 @@ def _reports(plan: Plan) -> list[KernelReport]:
             )
         )
     return reports
-
-
-def operator_name(node: Node) -> str:
-    """How a report calls a node's operator."""
-    operation = node.operation
-    if isinstance(operation, View):
-        return "view"
-    return str(operation.name)
-
-
-def described(node: Node) -> str:
-    """``add  float32 (4, 5)``"""
-    return f"{operator_name(node)}  {dtype_name(node.dtype)} {node.shape}"
 
 
 def _elements(term: LoadAt) -> int:

@@ -10,7 +10,7 @@ from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
 from metal_runtime.graph.kernel_text import Arguments, KernelArgument, Output
 from metal_runtime.graph.lowering import Compute, terms_below
-from metal_runtime.graph.operations import Partial, row_strides
+from metal_runtime.graph.operations import Partial, reduce_of, row_strides
 from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
 from metal_runtime.ir import nodes as ir
@@ -78,9 +78,22 @@ def finished(
     params, bound, unpacked = arguments.close()
     whole = (*unpacked, *body)
     calls = [node for node in walk(*whole) if isinstance(node, ir.Call)]
-    called = {f.name: f for call in calls for f in functions_called(call)}
-    functions = tuple(called[name] for name in sorted(called))
+    own = {f.name: f for call in calls for f in functions_called(call)}
+    functions = (*(own[name] for name in sorted(own)), *_users_functions(kernel, graph))
     return Generated(ir.Kernel(_name(kernel, graph), params, whole, functions, arrays), bound, grid)
+
+
+def _users_functions(kernel: Kernel, graph: Structure) -> tuple[ir.Function, ...]:
+    """What operators and reductions call that users wrote, each before its callers."""
+    found: dict[str, ir.Function] = {}
+    for index, _ in kernel.reductions:
+        found.update(
+            (f.name, f) for f in reduce_of(graph.nodes[index].operation).reduction.functions
+        )
+    for term in terms_below(*kernel.terms()):
+        if isinstance(term, Compute):
+            found.update((f.name, f) for f in term.operation.definition.functions)
+    return tuple(found.values())
 
 
 def _name(kernel: Kernel, graph: Structure) -> str:

@@ -107,6 +107,16 @@ class Combine:
 Operation = Elementwise | Reduce | View | Partial | Combine
 
 
+def reduce_of(operation: Operation) -> Reduce:
+    """The reduction that an operation is, or is a step of."""
+    if isinstance(operation, Combine):
+        return operation.partial.whole
+    if isinstance(operation, Partial):
+        return operation.whole
+    assert isinstance(operation, Reduce)
+    return operation
+
+
 def row_strides(source: Shape, axes: tuple[int, ...]) -> tuple[int, ...]:
     """The strides, along the axes of ``source``, of an array with one element for each row of ``axes``."""
     kept = contiguous(tuple(1 if k in axes else n for k, n in enumerate(source)))

@@ -20,11 +20,11 @@ from metal_runtime.errors import InternalError, ShapeError
 from metal_runtime.graph.operations import Elementwise, Reduce
 from metal_runtime.graph.plan import Plan, Target, make_plan
 from metal_runtime.graph.trace import Trace, structure, trace
-from metal_runtime.ops.definitions import DEFINITIONS
+from metal_runtime.ops.definitions import DEFINITIONS, Definition
 from metal_runtime.ops.layout import broadcast_shape
 from metal_runtime.ops.operands import check_out, foreign_operand, out_dtype, upload
 from metal_runtime.ops.promotion import OperandType, Weak
-from metal_runtime.ops.reduction_table import REDUCTIONS
+from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Shape, contiguous
@@ -54,7 +54,7 @@ class Recorder:
 
     def elementwise(
         self,
-        name: str,
+        operator: str | Definition,
         operands: Sequence[Any],
         out: MetalBuffer | None = None,
         dtype: DType | None = None,
@@ -70,10 +70,11 @@ class Recorder:
             ClosedBufferError: a buffer is closed.
         """
         session = self._session
-        if name == "pow" and _is_square(operands):
-            name, operands = "square", operands[:1]
+        if operator == "pow" and _is_square(operands):
+            operator, operands = "square", operands[:1]
+        name: str = operator if operator.__class__ is str else operator.name  # type: ignore[union-attr]
         # A buffer is two items of the key, its shape and its dtype; a scalar is one, its kind.
-        key: list[Any] = [name]
+        key: list[Any] = [operator]
         inputs: list[Any] = []
         exported = False
         for value in operands:
@@ -105,7 +106,7 @@ class Recorder:
         known = tuple(key)
         call = self._calls.get(known)
         if call is None:
-            call = self._prepare(name, known, len(inputs), dtype)
+            call = self._prepare(operator, known, len(inputs), dtype)
         for place, scalar in enumerate(call.scalars):
             if scalar is not None:
                 inputs[place] = pack_scalar(name, inputs[place], scalar)
@@ -116,7 +117,7 @@ class Recorder:
 
     def reduce(
         self,
-        name: str,
+        reduction: str | Reduction,
         buffer: MetalBuffer,
         axes: tuple[int, ...],
         keepdims: bool,
@@ -129,12 +130,13 @@ class Recorder:
         """
         if not axes:
             one = buffer.expand_dims(-1)
-            return self.reduce(name, one, (one.ndim - 1,), False, result)
+            return self.reduce(reduction, one, (one.ndim - 1,), False, result)
         source = buffer._value()
-        key = (name, source.shape, source.dtype, axes, keepdims, result)
+        key = (reduction, source.shape, source.dtype, axes, keepdims, result)
         call = self._reductions.get(key)
         if call is None:
-            call = _reduce_call(name, source, axes, keepdims, result)
+            row = REDUCTIONS[reduction] if isinstance(reduction, str) else reduction
+            call = _reduce_call(row, source, axes, keepdims, result)
             _remember(self._reductions, key, call)
         value = Value(call.shape, call.dtype, call, (source,))
         if 0 in source.shape and call.nbytes:
@@ -299,11 +301,12 @@ class Recorder:
     # --- the first call of its kind ----------------------------------------------------------------
 
     def _prepare(
-        self, name: str, key: tuple[Any, ...], arity: int, dtype: DType | None
+        self, operator: str | Definition, key: tuple[Any, ...], arity: int, dtype: DType | None
     ) -> Elementwise:
-        definition = DEFINITIONS.get(name)
+        definition = DEFINITIONS.get(operator) if isinstance(operator, str) else operator
         if definition is None or definition.arity != arity:
-            raise InternalError(f"no operator `{name}` of {arity} operands")
+            raise InternalError(f"no operator `{operator}` of {arity} operands")
+        name = definition.name
         shapes, kinds = _described(key, arity)
         types = definition.rule(name, kinds)
         target = types.result if dtype is None else out_dtype(name, types.result, dtype)
@@ -338,9 +341,12 @@ def recorder_of(session: Session) -> Recorder:
 
 
 def _reduce_call(
-    name: str, source: Value, axes: tuple[int, ...], keepdims: bool, result: DType | None
+    reduction: Reduction,
+    source: Value,
+    axes: tuple[int, ...],
+    keepdims: bool,
+    result: DType | None,
 ) -> Reduce:
-    reduction = REDUCTIONS[name]
     shape = source.shape
     if _size(shape) > MAX_GRID:
         raise ShapeError(f"shape {shape} has {_TOO_MANY}", hint="reduce it in parts")

@@ -53,7 +53,8 @@ def launch(
         ClosedBufferError: one of the buffers is closed.
     """
     pipeline = pipeline_of(session, program)
-    bindings: list[Binding] = [buffer._bound() for buffer in buffers]
+    ordered = [buffer._in_order() for buffer in buffers]  # held until the launch is made
+    bindings: list[Binding] = [buffer._bound() for buffer in ordered]
     bindings += [struct.pack("=I", number) for number in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
     session.device.stream.launch(pipeline, config, bindings)

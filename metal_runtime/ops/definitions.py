@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metal_runtime.ir.nodes import Function
 from metal_runtime.ops import expressions, rules
 from metal_runtime.ops.expressions import Builder, ir
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Definition:
-    """A row: what ``ops.<name>`` computes. Operand k reaches ``build`` in the dtype that ``rule`` says."""
+    """A row: what ``ops.<name>`` computes. Operand k reaches ``build`` in the dtype that ``rule`` says.
+
+    ``functions`` are what the expression calls, besides those of ops/expressions.py.
+    """
 
     name: str
     arity: int
     rule: rules.Rule
     build: Builder
     summary: str
+    functions: tuple[Function, ...] = ()
 
 
 def _row(name: str, arity: int, rule: rules.Rule, build: Builder, summary: str) -> Definition:

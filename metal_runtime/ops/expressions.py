@@ -162,7 +162,11 @@ def _nan_keeping(name: str, a: Expr, b: Expr) -> Expr:
 
 def functions_called(value: Expr) -> tuple[Function, ...]:
     """The functions that an expression of this module calls: MSL's min and max drop NaN, these keep it."""
-    called = {node.function: node for node in walk(value) if isinstance(node, Call)}
+    called = {
+        node.function: node
+        for node in walk(value)
+        if isinstance(node, Call) and node.function.partition("_")[0] in _ORDERS
+    }
     return tuple(_order_function(name, _dtype(call)) for name, call in sorted(called.items()))
 
 

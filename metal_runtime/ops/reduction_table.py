@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from metal_runtime.dtype import DType
-from metal_runtime.ir.nodes import Constant, Expr
+from metal_runtime.ir.nodes import Constant, Expr, Function
 from metal_runtime.ops.expressions import apply, constant, convert, maximum, minimum, select
 
 States = tuple[Expr, ...]
@@ -15,7 +15,7 @@ NO_PLACE = 0xFFFF_FFFF
 """The place of the best element before the first was seen; no axis is as long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Reduction:
     """How elements of one dtype are combined. Every function takes the element's dtype where it matters.
 
@@ -34,6 +34,9 @@ class Reduction:
     result: Callable[[DType], DType]
     empty: bool
     """Whether no elements have a result: the identity."""
+
+    functions: tuple[Function, ...] = ()
+    """What ``step`` and ``merge`` call, besides the functions of ops/expressions.py."""
 
 
 def _summed(dtype: DType) -> DType:

@@ -87,8 +87,8 @@ class Uploads:
     session: Session
     optional_buffers: bool = False
     by_memory: dict[tuple[Any, ...], Upload] = field(default_factory=dict)
-    strided: list[tuple[MetalBuffer, MetalBuffer]] = field(default_factory=list)
-    """Views that the kernel writes to, which are not in C order, and the copies that it is given."""
+    strided: list[tuple[MetalBuffer, MetalBuffer, bool]] = field(default_factory=list)
+    """Views that are not in C order, the copies that the kernel is given, and whether it writes to them."""
 
     def bind(self, argument: Argument, value: Any) -> Binding:
         """The binding of any value that a parameter can take. Raises LaunchError."""
@@ -126,8 +126,9 @@ class Uploads:
             self.session.synchronize()
         for upload in written:
             np.copyto(upload.array, upload.view())
-        for view, copy in self.strided:
-            self.session.graph.assign(view, copy)
+        for view, copy, was_written in self.strided:
+            if was_written:
+                self.session.graph.assign(view, copy)
 
     # --- buffers ---------------------------------------------------------------------------------
 
@@ -146,10 +147,10 @@ class Uploads:
                 f'copy it with buffer.to("{here}")',
             )
         self._check_type(argument, buffer.dtype, buffer.shape, buffer.nbytes, is_buffer=True)
-        if argument.written and not buffer._layout().is_contiguous:
-            self.strided.append((buffer, copy := buffer.copy()))
-            return copy._bound()
-        return buffer._bound()
+        ordered = buffer._in_order()
+        if ordered is not buffer:
+            self.strided.append((buffer, ordered, argument.written))
+        return ordered._bound()
 
     def _check_type(
         self, argument: Argument, dtype: DType, shape: tuple[int, ...], nbytes: int, is_buffer: bool
