@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from metal_runtime.runtime.sessions import every_session, get_session, session_o
 if TYPE_CHECKING:
     from metal_runtime.array_functions import ElementwiseFunction, ReductionFunction
     from metal_runtime.graph.explain import Explanation
-    from metal_runtime.graph.recorder import Recorder
 
 __all__ = [
     "ComputeDevice",
@@ -218,12 +217,12 @@ def fused() -> Iterator[FusedRegion]:
     Operators are fused without it too; the block only begins with nothing pending and ends so. The report
     is logged (``metal_runtime``, level INFO), and ``region.report`` keeps it.
     """
-    from metal_runtime.graph.explain import (
-        explanation,
-    )  # loaded with the first operator, not before
+    # Loaded with the first operator, not before.
+    from metal_runtime.graph.explain import explanation
+    from metal_runtime.graph.recorder import recorder_here
 
     region = FusedRegion()
-    graph = _recorder()
+    graph = recorder_here()
     with graph.observed() as plans:
         yield region
     region.report = explanation(plans)
@@ -236,8 +235,9 @@ def explain(*buffers: MetalBuffer) -> Explanation:
     Without buffers: all that is pending on the current device.
     """
     from metal_runtime.graph.explain import explanation
+    from metal_runtime.graph.recorder import recorder_here
 
-    graph = _recorder(buffers)
+    graph = recorder_here(buffers)
     plan = graph.plan_of(buffers or graph.pending())
     return explanation([] if plan is None else [plan])
 
@@ -308,11 +308,6 @@ class FusedRegion:
 
     def __str__(self) -> str:
         return "the region has not ended" if self.report is None else str(self.report)
-
-
-def _recorder(buffers: Sequence[MetalBuffer] = ()) -> Recorder:
-    graph: Any = session_of(buffers).graph
-    return cast("Recorder", graph)
 
 
 def _library(source: str, name: str) -> Library:

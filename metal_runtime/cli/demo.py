@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console, RenderableType
 
+FUSION_TOLERANCE = 1e-5  # of values up to about 6, in float32
 COLUMNS, ROWS = 76, 21
 SCALE = 20  # pixels a column; a character holds two pixels, one above the other
 TOLERATED = 0.005
@@ -42,6 +43,7 @@ def demo() -> None:
     outcome = _run()
     _draw(console, outcome)
     _report(console, outcome)
+    _fuse(console)
     if outcome.differing > TOLERATED:
         raise InternalError(f"{outcome.differing:.2%} of the demo's points differ from NumPy's")
 
@@ -133,5 +135,31 @@ def _report(console: Console, outcome: Outcome) -> None:
         f" {verdict} {same:.3%} of the points leave in the same turn as NumPy's; "
         f"[bold]{outcome.numpy / outcome.warm:.0f}x[/] NumPy's speed."
         f"\n   The first launch took {outcome.first * 1e3:.0f} ms: it compiles, or reads the disk cache."
-        "\n\n [bright_black]Next: iris emit FILE.py:KERNEL, and the programs in examples/[/]"
+    )
+
+
+def _fuse(console: Console) -> None:
+    """An array expression as one kernel: the text, the bytes, the time beside one kernel an operator."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from metal_runtime.cli.demo_fusion import ELEMENTS, EXPRESSION, measure
+
+    with progress("fusing an array expression"):
+        found = measure()
+    (kernel,) = found.report.kernels
+    moved, eager = found.report.moved_bytes / 1e6, found.report.eager_bytes / 1e6
+    console.print()
+    body = Group(
+        highlighted(EXPRESSION, "python"),
+        Text(f"\n{len(kernel.operators)} operators, one kernel:\n", style="bright_black"),
+        highlighted(kernel.msl.partition("using namespace metal;\n\n")[2], "msl"),
+    )
+    _section(console, f"Array operators fuse ({ELEMENTS:,} elements)", body)
+    if found.error > FUSION_TOLERANCE:
+        raise InternalError(f"the fused expression is off by {found.error:.2g}")
+    console.print(
+        f" {moved:.0f} MB move instead of {eager:.0f} MB: {found.fused * 1e3:.1f} ms; one by one "
+        f"{found.eager * 1e3:.1f} ms, NumPy {found.numpy * 1e3:.1f} ms."
+        "\n\n [bright_black]Next: iris emit FILE.py:KERNEL, iris explain SCRIPT.py, examples/[/]"
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from metal_runtime.cli import cache, check, demo, devices, emit, version
+from metal_runtime.cli import cache, check, demo, devices, emit, explain, version
 from metal_runtime.cli.console import show_error
 from metal_runtime.errors import IrisError
 
@@ -26,6 +26,7 @@ app.command("check")(check.check)
 app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
 app.command("emit")(emit.emit)
+app.command("explain")(explain.explain)
 app.add_typer(cache.app, name="cache")
 
 

@@ -13,27 +13,27 @@ import numpy as np
 
 from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer
-from metal_runtime.device.launch_config import MAX_GRID
 from metal_runtime.device.pool import Block
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, ShapeError
+from metal_runtime.graph.calls import elementwise_call, is_square, reduce_call
 from metal_runtime.graph.operations import Elementwise, Reduce
 from metal_runtime.graph.plan import Plan, Target, make_plan
 from metal_runtime.graph.trace import Trace, structure, trace
-from metal_runtime.ops.definitions import DEFINITIONS, Definition
+from metal_runtime.ops.definitions import Definition
 from metal_runtime.ops.layout import broadcast_shape
-from metal_runtime.ops.operands import check_out, foreign_operand, out_dtype, upload
-from metal_runtime.ops.promotion import OperandType, Weak
+from metal_runtime.ops.operands import check_out, foreign_operand, upload
+from metal_runtime.ops.promotion import Weak
 from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar
 from metal_runtime.runtime.session import Session
-from metal_runtime.strided import Shape, contiguous
+from metal_runtime.runtime.sessions import session_of
+from metal_runtime.strided import contiguous
 from metal_runtime.value import Cell, Value
 
 MOST_PENDING = 64
 """So many results are recorded before they run without being asked for."""
 
-_TOO_MANY = f"more than the {MAX_GRID:,} elements that 32 bits index"
 _KEPT = 4096  # kinds of calls, and plans, remembered a session
 
 
@@ -70,7 +70,7 @@ class Recorder:
             ClosedBufferError: a buffer is closed.
         """
         session = self._session
-        if operator == "pow" and _is_square(operands):
+        if operator == "pow" and is_square(operands):
             operator, operands = "square", operands[:1]
         name: str = operator if operator.__class__ is str else operator.name  # type: ignore[union-attr]
         # A buffer is two items of the key, its shape and its dtype; a scalar is one, its kind.
@@ -106,7 +106,8 @@ class Recorder:
         known = tuple(key)
         call = self._calls.get(known)
         if call is None:
-            call = self._prepare(operator, known, len(inputs), dtype)
+            call = elementwise_call(operator, known, len(inputs), dtype)
+            _remember(self._calls, known, call)
         for place, scalar in enumerate(call.scalars):
             if scalar is not None:
                 inputs[place] = pack_scalar(name, inputs[place], scalar)
@@ -136,7 +137,7 @@ class Recorder:
         call = self._reductions.get(key)
         if call is None:
             row = REDUCTIONS[reduction] if isinstance(reduction, str) else reduction
-            call = _reduce_call(row, source, axes, keepdims, result)
+            call = reduce_call(row, source, axes, keepdims, result)
             _remember(self._reductions, key, call)
         value = Value(call.shape, call.dtype, call, (source,))
         if 0 in source.shape and call.nbytes:
@@ -283,7 +284,7 @@ class Recorder:
 
     def _copy_of(self, value: Value) -> Value:
         key = ("cast", value.shape, value.dtype, None)
-        call = self._calls.get(key) or self._prepare("cast", key, 1, None)
+        call = self._calls.get(key) or elementwise_call("cast", key, 1, None)
         return Value(value.shape, value.dtype, call, (value,))
 
     def _plan(self, traced: Trace, target: Target | None) -> Plan:
@@ -297,29 +298,6 @@ class Recorder:
         for observer in self._observers:
             observer(plan)
         return plan.run(self._session, traced, into)
-
-    # --- the first call of its kind ----------------------------------------------------------------
-
-    def _prepare(
-        self, operator: str | Definition, key: tuple[Any, ...], arity: int, dtype: DType | None
-    ) -> Elementwise:
-        definition = DEFINITIONS.get(operator) if isinstance(operator, str) else operator
-        if definition is None or definition.arity != arity:
-            raise InternalError(f"no operator `{operator}` of {arity} operands")
-        name = definition.name
-        shapes, kinds = _described(key, arity)
-        types = definition.rule(name, kinds)
-        target = types.result if dtype is None else out_dtype(name, types.result, dtype)
-        shape = broadcast_shape(name, tuple(s for s in shapes if s is not None))
-        _check_size(name, shape)
-        scalars = tuple(
-            None if given is not None else dtype
-            for given, dtype in zip(shapes, types.operands, strict=True)
-        )
-        nbytes = _size(shape) * target.itemsize
-        call = Elementwise(definition, types, scalars, shape, target, nbytes)
-        _remember(self._calls, key, call)
-        return call
 
 
 _Kept = TypeVar("_Kept")
@@ -335,42 +313,17 @@ _FUNCTIONS = {"max": "amax", "min": "amin"}
 """Methods whose names mean elementwise operators in ``metal_runtime.ops``."""
 
 
+def recorder_here(buffers: Sequence[MetalBuffer] = ()) -> Recorder:
+    """The recorder of the first buffer's session, or of the current one."""
+    graph = session_of(buffers).graph
+    if not isinstance(graph, Recorder):
+        raise InternalError(f"a session records its operators in a {type(graph).__name__}")
+    return graph
+
+
 def recorder_of(session: Session) -> Recorder:
     """What records the operators of a session; the session calls this once."""
     return Recorder(session)
-
-
-def _reduce_call(
-    reduction: Reduction,
-    source: Value,
-    axes: tuple[int, ...],
-    keepdims: bool,
-    result: DType | None,
-) -> Reduce:
-    shape = source.shape
-    if _size(shape) > MAX_GRID:
-        raise ShapeError(f"shape {shape} has {_TOO_MANY}", hint="reduce it in parts")
-    if not reduction.empty and any(shape[axis] == 0 for axis in axes):
-        raise ShapeError(f"shape {shape} has no elements along axis {', '.join(map(str, axes))}")
-    kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
-    left = kept if keepdims else tuple(n for k, n in enumerate(shape) if k not in axes)
-    dtype = reduction.result(source.dtype) if result is None else result
-    return Reduce(reduction, shape, axes, source.dtype, left, dtype, _size(left) * dtype.itemsize)
-
-
-def _size(shape: Shape) -> int:
-    size = 1
-    for extent in shape:
-        size *= extent
-    return size
-
-
-def _check_size(name: str, shape: Shape) -> None:
-    if _size(shape) > MAX_GRID:
-        raise ShapeError(
-            f"ops.{name}: shape {shape} has {_TOO_MANY}",
-            hint="work in smaller parts",
-        )
 
 
 def _is_exported(value: Value) -> bool:
@@ -379,24 +332,3 @@ def _is_exported(value: Value) -> bool:
         operand.__class__ is Value and operand.block is not None and operand.block.is_exported
         for operand in value.inputs
     )
-
-
-def _is_square(operands: Sequence[Any]) -> bool:
-    """Whether a power is ``a ** 2`` of the dtype of ``a``: then a product is faster and as exact."""
-    base, exponent = operands
-    if exponent.__class__ not in (int, float) or exponent != 2 or base.__class__ is not MetalBuffer:
-        return False
-    dtype: DType = base.dtype
-    return dtype.is_float or (dtype.is_integer and exponent.__class__ is int)
-
-
-def _described(key: tuple[Any, ...], arity: int) -> tuple[list[Shape | None], list[OperandType]]:
-    """The shapes (None: a scalar) and types of the operands that a key names."""
-    shapes: list[Shape | None] = []
-    kinds: list[OperandType] = []
-    parts = iter(key[1:])
-    while len(kinds) < arity:
-        part = next(parts)
-        shapes.append(part if isinstance(part, tuple) else None)
-        kinds.append(next(parts) if isinstance(part, tuple) else part)
-    return shapes, kinds

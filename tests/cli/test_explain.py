@@ -1,0 +1,42 @@
+"""`iris explain`: a script's operators, their kernels, the picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+SCRIPT = """
+import sys
+import numpy as np
+from metal_runtime import api, ops
+
+x = api.asarray(np.ones((40, 100), np.float32))
+y = ops.softmax((x + 1) * 2)
+print("row", y[0].sum().item(), sys.argv[1:])
+"""
+
+
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def test_a_script_is_run_and_explained(iris, tmp_path: Path) -> None:
+    picture = tmp_path / "graph.svg"
+    result = iris("explain", "--svg", str(picture), "--msl", str(script(tmp_path)), "word")
+    assert result.status == 0, result.err
+    assert "row 1" in result.out
+    assert "['word']" in result.out
+    assert "operators in" in result.out
+    assert "add, mul, sub, exp, div, max, sum" in result.out
+    assert "kernel void" in result.out
+    assert "exp  float32 (40, 100)" in picture.read_text()
+
+
+def test_as_json(iris, tmp_path: Path) -> None:
+    result = iris("explain", "--json", str(script(tmp_path)))
+    report = json.loads(result.out[result.out.index("{") :])
+    assert report["operators"] >= 7
+    assert "msl" in report["kernels"][0]
+    assert report["moved_bytes"] < report["eager_bytes"]
