@@ -46,6 +46,10 @@ class BufferHost(Protocol):
         """Runs an operator of ``metal_runtime.ops`` by name."""
         ...
 
+    def run_matmul(self, a: Any, b: Any, out: MetalBuffer | None = None) -> MetalBuffer:
+        """``metal_runtime.ops.matmul`` here."""
+        ...
+
 
 class MetalBuffer(ArrayOperators):
     """Elements of one scalar type in device memory, in C order; made by ``metal_runtime.api``.
@@ -309,6 +313,11 @@ class MetalBuffer(ArrayOperators):
     def _unary(self, operator: str) -> MetalBuffer:
         return self._host.run_elementwise(operator, (self,))
 
+    def _matmul(self, left: Any, right: Any, out: MetalBuffer | None = None) -> MetalBuffer:
+        if not (isinstance(left, _ARRAYS) and isinstance(right, _ARRAYS)):
+            return NotImplemented  # type: ignore[no-any-return]
+        return self._host.run_matmul(left, right, out)
+
     def astype(self, dtype: Any) -> MetalBuffer:
         """A new buffer with every element converted as MSL does."""
         target = DType.from_numpy(dtype)
@@ -317,4 +326,5 @@ class MetalBuffer(ArrayOperators):
         return self._host.run_elementwise("cast", (self,), out)
 
 
+_ARRAYS = (MetalBuffer, np.ndarray)
 _OPERANDS = (MetalBuffer, int, float, np.ndarray, np.generic)

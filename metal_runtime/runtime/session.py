@@ -25,6 +25,7 @@ Elementwise = Callable[[str, Sequence[Any], MetalBuffer | None], MetalBuffer]
 """``(operator name, operands, out) -> result``: what ``metal_runtime.ops`` makes for a session."""
 
 _OPERATORS = "metal_runtime.ops.elementwise"  # its `runner_of(session)` makes an Elementwise
+_MATMUL = "metal_runtime.ops.matmul"  # its `matmul_on(session, a, b, out)` multiplies arrays
 _SESSIONS = "metal_runtime.runtime.sessions"  # its `session_on(name)` finds the session of a device
 
 
@@ -137,6 +138,11 @@ class Session:
         if run is None:
             run = self._elementwise = importlib.import_module(_OPERATORS).runner_of(self)
         return run(operator, operands, out)
+
+    def run_matmul(self, a: Any, b: Any, out: MetalBuffer | None = None) -> MetalBuffer:
+        """``metal_runtime.ops.matmul`` on this session's device."""
+        product: MetalBuffer = importlib.import_module(_MATMUL).matmul_on(self, a, b, out)
+        return product
 
     # --- its end ---------------------------------------------------------------------------------
 
