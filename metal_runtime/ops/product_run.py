@@ -219,8 +219,8 @@ class _Run:
             struct.pack("=4q", *steps),
         )
         program = packing_program(operand.dtype, held, width, line_stride == 1)
-        bindings = (operand.memory, target._open().binding, *numbers)
-        self._launch(program, (panels, -(-depth // DEPTH), count), bindings)
+        grid = (panels, -(-depth // DEPTH), count)
+        self._launch(program, grid, (operand.memory, target._open().binding, *numbers))
         return target, counted
 
     # --- launches --------------------------------------------------------------------------------
