@@ -11,11 +11,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import engine, host_costs, machine, peers, report, residency, throughput
+from benchmarks import (
+    engine,
+    host_costs,
+    machine,
+    peers,
+    products,
+    report,
+    residency,
+    throughput,
+)
 from benchmarks.goals import Figure
 from metal_runtime.settings import worker_threads
 
-PARTS = ("throughput", "host", "residency", "engine")
+PARTS = ("throughput", "host", "residency", "engine", "products")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             show("Host costs", host_costs.figures(installed, status.update))
         if "engine" in options.parts:
             show("Threadgroups", engine.figures(options.rounds, status.update))
+        if "products" in options.parts:
+            show("Matrix products", products.figures(installed, options.rounds, status.update))
     if options.json:
         options.json.write_text(json.dumps(report.as_json(about, results, groups), indent=1) + "\n")
 

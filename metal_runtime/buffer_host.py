@@ -38,6 +38,10 @@ class ArrayGraph(Protocol[Buffer]):
         """A reduction by name, or a Reduction, of axes that are sorted and counted from 0."""
         ...
 
+    def product(self, a: Buffer, b: Buffer, result: DType) -> Buffer:
+        """The matrix product of arrays of two axes or more."""
+        ...
+
     def function(self, name: str, *args: Any, **options: Any) -> Buffer:
         """Any other function of ``metal_runtime.ops`` by name."""
         ...

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metal_runtime.dtype import DType
+from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import ULONG, Arguments, Namer, scaled, total
 from metal_runtime.graph.lowering import RowResult, Term, terms_below
 from metal_runtime.graph.operations import Combine, reduce_of
-from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
 from metal_runtime.ir.nodes import Array, Assign, Constant, Declare, Expr, For, Load, Read, Stmt
 from metal_runtime.msl_types import AddressSpace, Pointer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from metal_runtime.graph.generated import Generated, finished, outputs_of
 from metal_runtime.graph.grid import coordinates, grid_of
+from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import Arguments, Namer, TermWriter, backwards, scaled, total
 from metal_runtime.graph.lowering import LoadAt, RowResult, ScalarOf, terms_below
-from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
 from metal_runtime.graph.walk_axes import Path, WalkAxes, walk_axes
 from metal_runtime.ir.nodes import Assign, Expr, Load, Stmt

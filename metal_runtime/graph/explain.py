@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metal_runtime.graph.drawing import operator_name, svg
-from metal_runtime.graph.kernel_text import ArrayArgument, Output
+from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
-from metal_runtime.graph.operations import Combine, Elementwise, Partial, Reduce, View
+from metal_runtime.graph.operations import Combine, Partial, View
 from metal_runtime.graph.plan import Plan
-from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
 
 
@@ -92,25 +91,24 @@ def _reports(plan: Plan) -> list[KernelReport]:
         names = [t.operation.name for t in terms if isinstance(t, Compute)]
         names += [operator_name(plan.schedule.graph.nodes[k]) for k, _ in kernel.reductions]
         read: dict[Ref, int] = {}
+        if kernel.product is not None:
+            names.insert(0, "matmul")
+            for side in (kernel.product.a, kernel.product.b):
+                read[side.source.ref] = math.prod(side.layout.shape) * side.source.dtype.itemsize
         for term in terms:
             if isinstance(term, LoadAt):
                 source = term.access.source
                 read[source.ref] = (
                     read.get(source.ref, 0) or _elements(term) * source.dtype.itemsize
                 )
-        written = [
-            _written(plan.schedule.graph, a)
-            for a in step.generated.arguments
-            if isinstance(a, ArrayArgument) and isinstance(a.ref, Output)
-        ]
         reports.append(
             KernelReport(
-                name=step.generated.kernel.name,
-                msl=step.program.source,
+                name=step.name,
+                msl=step.text,
                 walks=_walks(kernel),
                 operators=tuple(names),
                 read_bytes=sum(read.values()),
-                written_bytes=sum(written),
+                written_bytes=sum(nbytes for _, nbytes in step.makes),
                 why=kernel.why,
             )
         )
@@ -123,20 +121,11 @@ def _elements(term: LoadAt) -> int:
     return math.prod(n for n, s in zip(layout.shape, layout.strides, strict=True) if s)
 
 
-def _written(graph: Structure, argument: ArrayArgument) -> int:
-    assert isinstance(argument.ref, Output)
-    node = graph.nodes[argument.ref.node]
-    operation = node.operation
-    shape = operation.shape if isinstance(operation, Partial) else node.shape
-    return math.prod(shape) * argument.dtype.itemsize
-
-
 def _eager_bytes(graph: Structure, node: Node) -> int:
     """What the node's operator reads and writes by itself."""
     operation = node.operation
     if isinstance(operation, View | Partial | Combine):
         return 0
-    assert isinstance(operation, Elementwise | Reduce)
     read = 0
     for kind, index in node.inputs:
         if kind is not RefKind.SCALAR:

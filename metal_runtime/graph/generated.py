@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
+from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import Arguments, KernelArgument, Output
 from metal_runtime.graph.lowering import Compute, terms_below
 from metal_runtime.graph.operations import Partial, reduce_of, row_strides
-from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
 from metal_runtime.ir import nodes as ir
 from metal_runtime.ir.walk import walk

@@ -209,7 +209,7 @@ class TermWriter:
             value: Expr = Load(name, self.index(name, path), term.dtype)
             named = self._name_loads or self._uses[id(term)] > 1
             return self._named(value, f"{name}_value", term.dtype) if named else value
-        value = _computed(term.operation, [self._written[id(a)] for a in term.args])
+        value = computed(term.operation, [self._written[id(a)] for a in term.args])
         if self._uses[id(term)] > 1:
             return self._named(value, f"{term.operation.name}_value", term.dtype)
         return value
@@ -231,7 +231,7 @@ class Namer:
         return wanted if count == 1 else f"{wanted}_{count}"
 
 
-def _computed(operation: Elementwise, args: Sequence[Expr]) -> Expr:
+def computed(operation: Elementwise, args: Sequence[Expr]) -> Expr:
     converted = [convert(a, d) for a, d in zip(args, operation.types.operands, strict=True)]
     return convert(operation.definition.build(*converted), operation.dtype)
 
@@ -243,7 +243,7 @@ def _uses(roots: Sequence[Term]) -> dict[int, int]:
         uses[id(root)] = uses.get(id(root), 0) + 1
     for term in terms_below(*roots):
         if isinstance(term, Compute):
-            times = _times(term.operation, tuple(arg.dtype for arg in term.args))
+            times = times_written(term.operation, tuple(arg.dtype for arg in term.args))
             for arg, count in zip(term.args, times, strict=True):
                 uses[id(arg)] = uses.get(id(arg), 0) + count
         uses.setdefault(id(term), 0)
@@ -251,10 +251,10 @@ def _uses(roots: Sequence[Term]) -> dict[int, int]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _times(operation: Elementwise, dtypes: tuple[DType, ...]) -> tuple[int, ...]:
+def times_written(operation: Elementwise, dtypes: tuple[DType, ...]) -> tuple[int, ...]:
     """How often each operand stands in the operator's expression."""
     names = [f"arg{k}" for k in range(len(dtypes))]
-    value = _computed(operation, [Read(n, d) for n, d in zip(names, dtypes, strict=True)])
+    value = computed(operation, [Read(n, d) for n, d in zip(names, dtypes, strict=True)])
     found = [node.name for node in walk(value) if isinstance(node, Read)]
     return tuple(found.count(name) for name in names)
 

@@ -11,8 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from metal_runtime.dtype import DType
-from metal_runtime.graph.operations import Combine, Elementwise, Partial, Reduce, View, row_strides
-from metal_runtime.graph.trace import Ref, RefKind, Structure
+from metal_runtime.graph.operations import (
+    Combine,
+    Elementwise,
+    MatMul,
+    Partial,
+    Reduce,
+    View,
+    row_strides,
+)
+from metal_runtime.graph.trace import Leaf, Ref, RefKind, Structure
 from metal_runtime.strided import Broadcast, Movement, Reshape, Shape, Strided, contiguous, moved
 
 
@@ -79,7 +87,7 @@ class Compute:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RowResult:
-    """What a reduction of the same kernel has made of the row."""
+    """What a reduction of the same kernel has made of the row, or a product of row and column."""
 
     node: int
     dtype: DType
@@ -148,6 +156,22 @@ class Lowering:
         movements: tuple[Movement, ...] = () if shape == kept else (Reshape(kept),)
         return self.node(index, (*movements, Broadcast(self._domain)))
 
+    def operand(self, ref: Ref) -> Access:
+        """Where the elements of a product's operand lie: in memory, perhaps seen through views."""
+        movements: tuple[Movement, ...] = ()
+        while ref[0] is RefKind.NODE and ref[1] not in self._in_memory:
+            node = self._graph.nodes[ref[1]]
+            if not isinstance(node.operation, View):
+                raise CannotFoldError(ref[1], "a product reads its operands many times")
+            movements = node.operation.movements + movements
+            ref = node.inputs[0]
+        kind, index = ref
+        given = self._graph.leaves[index] if kind is RefKind.LEAF else self._graph.nodes[index]
+        own = given.layout if isinstance(given, Leaf) else None
+        layout = moved(own or contiguous(given.shape), movements)
+        assert layout is not None  # a view that needs a copy was copied when it was made
+        return Access(Source(ref, 0, given.dtype), layout)
+
     def states(self, index: int, count: int, dtypes: tuple[DType, ...]) -> tuple[Term, ...]:
         """The accumulators that a Partial has written, over a domain of its shape."""
         layout = contiguous(self._graph.nodes[index].shape)
@@ -185,7 +209,7 @@ class Lowering:
             return self._viewed(node.inputs[0], operation.movements + movements)
         if isinstance(operation, Elementwise):
             return self._computed(index, operation, movements)
-        assert isinstance(operation, Reduce | Combine | Partial)
+        assert isinstance(operation, Reduce | Combine | Partial | MatMul)
         raise CannotFoldError(index, f"{operation.name} is finished before it can be read so")
 
     def _viewed(self, base: Ref, movements: tuple[Movement, ...]) -> Term:

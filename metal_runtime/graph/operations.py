@@ -11,7 +11,7 @@ from metal_runtime.ops.rules import OperatorTypes
 from metal_runtime.strided import Shape, contiguous
 from metal_runtime.value import View
 
-__all__ = ["Combine", "Elementwise", "Operation", "Partial", "Reduce", "View"]
+__all__ = ["Combine", "Elementwise", "MatMul", "Operation", "Partial", "Reduce", "View"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -104,7 +104,17 @@ class Combine:
         return self.partial.whole.dtype
 
 
-Operation = Elementwise | Reduce | View | Partial | Combine
+@dataclass(frozen=True, eq=False, slots=True)
+class MatMul:
+    """The product of matrices along the last two axes; those before them broadcast."""
+
+    shape: Shape
+    dtype: DType
+    nbytes: int
+    name: str = "matmul"
+
+
+Operation = Elementwise | Reduce | View | Partial | Combine | MatMul
 
 
 def reduce_of(operation: Operation) -> Reduce:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.pool import Block
-from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.graph.elementwise_kernel import elementwise_kernel
-from metal_runtime.graph.generated import Generated
-from metal_runtime.graph.kernel_text import ArrayArgument, NumberArgument, Output, ScalarArgument
+from metal_runtime.graph.groups import Kernel, ProductPart
+from metal_runtime.graph.kernel_text import (
+    ArrayArgument,
+    KernelArgument,
+    NumberArgument,
+    Output,
+    ScalarArgument,
+)
 from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
 from metal_runtime.graph.operations import Partial
+from metal_runtime.graph.product_kernel import GeneratedProduct, product_kernel
 from metal_runtime.graph.row_kernel import row_kernel
-from metal_runtime.graph.schedule import Kernel, Schedule, schedule
-from metal_runtime.graph.trace import RefKind, Structure, Trace
+from metal_runtime.graph.schedule import Schedule, schedule
+from metal_runtime.graph.steps import (
+    BoundArgument,
+    KernelStep,
+    ProductOperand,
+    ProductStep,
+    Step,
+    product_text,
+)
+from metal_runtime.graph.trace import Ref, RefKind, Structure, Trace
 from metal_runtime.ops.compiled import kernel_program, launch_shape, pipeline_of
-from metal_runtime.program import CompileOptions, MslProgram
+from metal_runtime.program import CompileOptions
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Reshape, Strided
 
@@ -32,21 +45,6 @@ class Target:
 
     layout: Strided
     shared: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One launch. An array is (place among the arrays of the run, byte offset)."""
-
-    generated: Generated
-    program: MslProgram
-    pipeline: Pipeline
-    config: LaunchConfig
-    arguments: tuple[tuple[int, int] | bytes | int, ...]
-    """Memory as (place, offset), numbers as bytes, a scalar by its place."""
-
-    makes: tuple[tuple[int, int], ...]
-    """Arrays that are allocated before it: (place, bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,8 @@ class Plan:
         found: dict[int, int] = {}
         for number, kernel in enumerate(self.schedule.kernels):
             nodes = [t.node for t in terms_below(*kernel.terms()) if isinstance(t, Compute)]
-            for node in (*nodes, *(k for k, _ in kernel.reductions)):
+            own = [] if kernel.product is None else [kernel.product.node]
+            for node in (*nodes, *own, *(k for k, _ in kernel.reductions)):
                 if node in recorded:
                     found[recorded[node]] = number
         return found
@@ -82,23 +81,11 @@ class Plan:
         memory += [None] * (self.arrays - len(memory))  # type: ignore[list-item]
         if into is not None and self.in_target:
             memory[self.roots[0]] = into
-        launch = session.device.stream.launch
-        take = session.take
         for step in self.steps:
             for place, nbytes in step.makes:
                 if memory[place] is None:
-                    memory[place] = take(nbytes)
-            bindings: list[Binding] = []
-            for argument in step.arguments:
-                if argument.__class__ is tuple:
-                    place, offset = argument
-                    allocation, first = memory[place].binding
-                    bindings.append((allocation, first + offset))
-                elif argument.__class__ is bytes:
-                    bindings.append(argument)
-                else:
-                    bindings.append(traced.scalars[argument])  # type: ignore[index]
-            launch(step.pipeline, step.config, bindings)
+                    memory[place] = session.take(nbytes)
+            step.run(session, memory, traced.scalars)
         return [memory[place] for place in self.roots]
 
 
@@ -107,29 +94,82 @@ def make_plan(session: Session, graph: Structure, target: Target | None) -> Plan
     made = schedule(graph, session.device.traits)
     layouts = None if target is None else _layouts(made, target)
     in_target = layouts is not None
-    places: dict[tuple[int, int], int] = {}
-    count = len(graph.leaves)
-    steps: list[Step] = []
-    for kernel in made.kernels:
-        generated = generate(kernel, made.graph, layouts or {})
-        makes: list[tuple[int, int]] = []
-        for argument in generated.arguments:
+    maker = _Steps(session, made, target if in_target else None)
+    steps = tuple(maker.step(kernel, layouts or {}) for kernel in made.kernels)
+    roots = tuple(maker.places[root, 0] for root in made.graph.roots)
+    return Plan(graph, made, steps, maker.count, roots, in_target)
+
+
+class _Steps:
+    """Makes the steps of a plan, and gives each array that they write a place."""
+
+    def __init__(self, session: Session, made: Schedule, target: Target | None) -> None:
+        self._session = session
+        self._made = made
+        self._target = target
+        self.count = len(made.graph.leaves)
+        self.places: dict[tuple[int, int], int] = {}
+        """The array of each node, and of each accumulator of a Partial."""
+
+    def step(self, kernel: Kernel, layouts: dict[int, Strided]) -> Step:
+        if kernel.product is not None:
+            return self._product(product_kernel(kernel, self._made.graph), kernel.product)
+        make = row_kernel if kernel.reductions else elementwise_kernel
+        generated = make(kernel, self._made.graph, layouts)
+        makes = self._made_by(generated.arguments)
+        program = kernel_program(generated.kernel, OPTIONS)
+        pipeline = pipeline_of(self._session, program)
+        config = launch_shape(self._session, pipeline, generated.grid)
+        arguments = tuple(map(self._bound, generated.arguments))
+        return KernelStep(generated, program, pipeline, config, arguments, makes)
+
+    def _product(self, generated: GeneratedProduct, part: ProductPart) -> ProductStep:
+        output = generated.output
+        out = ArrayArgument(output, 0, 0, output.dtype)
+        makes = self._made_by((out,))
+        a, b = (
+            ProductOperand(self._place(side.source.ref, 0), side.source.dtype, side.layout)
+            for side in (part.a, part.b)
+        )
+        place, offset = self._array(out)
+        arguments = tuple(map(self._bound, generated.arguments))
+        text = product_text(self._session, generated, a, b)
+        return ProductStep(generated, a, b, (place, offset), arguments, makes, text)
+
+    def _made_by(self, arguments: Sequence[KernelArgument]) -> tuple[tuple[int, int], ...]:
+        """Arrays that a kernel writes: their places and sizes."""
+        makes = []
+        for argument in arguments:
             if isinstance(argument, ArrayArgument) and isinstance(argument.ref, Output):
                 output = argument.ref
-                places[output.node, output.part] = count
-                makes.append((count, _nbytes(made.graph, output)))
-                count += 1
-        steps.append(
-            _step(session, generated, places, tuple(makes), target if in_target else None, made)
-        )
-    roots = tuple(places[root, 0] for root in made.graph.roots)
-    return Plan(graph, made, tuple(steps), count, roots, in_target)
+                self.places[output.node, output.part] = self.count
+                makes.append((self.count, _nbytes(self._made.graph, output)))
+                self.count += 1
+        return tuple(makes)
 
+    def _bound(self, argument: KernelArgument) -> BoundArgument:
+        if isinstance(argument, ScalarArgument):
+            return argument.place
+        if isinstance(argument, NumberArgument):
+            return argument.packed
+        return self._array(argument)
 
-def generate(kernel: Kernel, graph: Structure, layouts: dict[int, Strided]) -> Generated:
-    """The code of one scheduled kernel."""
-    make = row_kernel if kernel.reductions else elementwise_kernel
-    return make(kernel, graph, layouts)
+    def _array(self, argument: ArrayArgument) -> tuple[int, int]:
+        itemsize = argument.dtype.itemsize
+        if not isinstance(argument.ref, Output):
+            return self._place(argument.ref, argument.part), argument.first * itemsize
+        output, first = argument.ref, argument.first
+        if (
+            self._target is not None
+            and output.node == self._made.graph.roots[0]
+            and not _has_layout(self._made, output)
+        ):
+            first += self._target.layout.offset
+        return self.places[output.node, output.part], first * itemsize
+
+    def _place(self, ref: Ref, part: int) -> int:
+        kind, index = ref
+        return index if kind is RefKind.LEAF else self.places[index, part]
 
 
 def _nbytes(graph: Structure, output: Output) -> int:
@@ -138,42 +178,13 @@ def _nbytes(graph: Structure, output: Output) -> int:
     return math.prod(shape) * output.dtype.itemsize
 
 
-def _step(
-    session: Session,
-    generated: Generated,
-    places: dict[tuple[int, int], int],
-    makes: tuple[tuple[int, int], ...],
-    target: Target | None,
-    made: Schedule,
-) -> Step:
-    program = kernel_program(generated.kernel, OPTIONS)
-    pipeline = pipeline_of(session, program)
-    arguments: list[Any] = []
-    for argument in generated.arguments:
-        if isinstance(argument, ScalarArgument):
-            arguments.append(argument.place)
-        elif isinstance(argument, NumberArgument):
-            arguments.append(argument.packed)
-        elif isinstance(argument.ref, Output):
-            output = argument.ref
-            first = argument.first
-            if (
-                target is not None
-                and output.node == made.graph.roots[0]
-                and not _is_whole(made, output)
-            ):
-                first += target.layout.offset
-            arguments.append((places[output.node, output.part], first * output.dtype.itemsize))
-        else:
-            kind, index = argument.ref
-            place = index if kind is RefKind.LEAF else places[index, argument.part]
-            arguments.append((place, argument.first * argument.dtype.itemsize))
-    config = launch_shape(session, pipeline, generated.grid)
-    return Step(generated, program, pipeline, config, tuple(arguments), makes)
-
-
-def _is_whole(made: Schedule, output: Output) -> bool:
-    return any(output.node == node for kernel in made.kernels for node, _ in kernel.whole)
+def _has_layout(made: Schedule, output: Output) -> bool:
+    """Whether the kernel that writes a target knows its layout; others are given where it begins."""
+    return any(
+        output.node == node and kernel.product is None
+        for kernel in made.kernels
+        for node, _ in kernel.whole
+    )
 
 
 def _layouts(made: Schedule, target: Target) -> dict[int, Strided] | None:
@@ -185,7 +196,11 @@ def _layouts(made: Schedule, target: Target) -> dict[int, Strided] | None:
             continue
         loads = [t for t in terms_below(*kernel.terms()) if isinstance(t, LoadAt)]
         shared = [t.access.layout for t in loads if _is_leaf_of(t, target.shared)]
-        if not whole:
+        if kernel.product is not None:
+            operands = (kernel.product.a.source.ref, kernel.product.b.source.ref)
+            if any(kind is RefKind.LEAF and k in target.shared for kind, k in operands):
+                return None
+        if not whole or kernel.product is not None:
             return None if shared or not target.layout.is_contiguous else {}
         layout = Reshape(kernel.domain.shape).apply(target.layout)
         if layout is None or any(_differ(access, layout) for access in shared):

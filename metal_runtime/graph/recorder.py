@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -17,12 +18,13 @@ from metal_runtime.device.pool import Block
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, ShapeError
 from metal_runtime.graph.calls import elementwise_call, is_square, reduce_call
-from metal_runtime.graph.operations import Elementwise, Reduce
+from metal_runtime.graph.operations import Elementwise, MatMul, Reduce
 from metal_runtime.graph.plan import Plan, Target, make_plan
 from metal_runtime.graph.trace import Trace, structure, trace
 from metal_runtime.ops.definitions import Definition
 from metal_runtime.ops.layout import broadcast_shape
 from metal_runtime.ops.operands import check_out, foreign_operand, upload
+from metal_runtime.ops.product_shapes import sizes_of
 from metal_runtime.ops.promotion import Weak
 from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar
@@ -46,6 +48,7 @@ class Recorder:
         self._pending: list[weakref.ref[Cell]] = []
         self._calls: dict[tuple[Any, ...], Elementwise] = {}
         self._reductions: dict[tuple[Any, ...], Reduce] = {}
+        self._products: dict[tuple[Any, ...], MatMul] = {}
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._eager = settings.eager()
         self._observers: list[Callable[[Plan], None]] = []
@@ -146,6 +149,19 @@ class Recorder:
             out._elements()[...] = identity.value
             return out
         exported = source.block is not None and source.block.export is not None
+        return self._recorded(value, call.nbytes, exported)
+
+    def product(self, a: MetalBuffer, b: MetalBuffer, result: DType) -> MetalBuffer:
+        """The matrix product of arrays of two axes or more, of dtype ``result``. Raises ShapeError."""
+        x, y = a._value(), b._value()
+        key = (x.shape, x.dtype, y.shape, y.dtype, result)
+        call = self._products.get(key)
+        if call is None:
+            shape = sizes_of(x.shape, y.shape).shape
+            call = MatMul(shape, result, math.prod(shape) * result.itemsize)
+            _remember(self._products, key, call)
+        value = Value(call.shape, call.dtype, call, (x, y))
+        exported = any(v.block is not None and v.block.is_exported for v in (x, y))
         return self._recorded(value, call.nbytes, exported)
 
     def function(self, name: str, *args: Any, **options: Any) -> MetalBuffer:

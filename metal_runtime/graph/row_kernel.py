@@ -25,6 +25,7 @@ from metal_runtime.graph.accumulators import (
 )
 from metal_runtime.graph.generated import Generated, PlacedOutput, finished, outputs_of
 from metal_runtime.graph.grid import coordinates, grid_of
+from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import (
     ULONG,
     Arguments,
@@ -35,7 +36,6 @@ from metal_runtime.graph.kernel_text import (
     total,
 )
 from metal_runtime.graph.lowering import LoadAt, RowResult, ScalarOf, Term, terms_below
-from metal_runtime.graph.schedule import Kernel
 from metal_runtime.graph.trace import Structure
 from metal_runtime.graph.walk_axes import Path, walk_axes
 from metal_runtime.ir.nodes import (

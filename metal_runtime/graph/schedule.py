@@ -9,99 +9,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from metal_runtime.device.protocol import DeviceTraits
+from metal_runtime.graph.blocks import by_blocks
+from metal_runtime.graph.groups import (
+    NUMBERS,
+    Domain,
+    Group,
+    Kernel,
+    ProductPart,
+    bindings_of,
+    domain_of,
+    is_epilogue,
+    sources_of,
+)
 from metal_runtime.graph.lowering import (
     CannotFoldError,
     Compute,
-    LoadAt,
     Lowering,
     RowResult,
-    ScalarOf,
-    Source,
     Term,
     terms_below,
 )
-from metal_runtime.graph.operations import Combine, Partial, Reduce
+from metal_runtime.graph.operations import Combine, Elementwise, MatMul, Partial, Reduce, View
 from metal_runtime.graph.trace import Node, RefKind, Structure
-from metal_runtime.strided import Shape
 
-BLOCK = 4096
-"""How many elements are one block of a reduction by blocks, at least: it bounds the rounding of sums."""
-
-ROWS_PER_UNIT = 8
-"""With fewer rows for each compute unit, long rows are reduced by blocks."""
+_WAITING = -1
+"""The place of a product until it is known what it ends in."""
 
 MOST_TERMS = 400
 """More operators than this in one kernel would take a compiler long, and its reader."""
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """What one kernel walks."""
-
-    shape: Shape
-    axes: tuple[int, ...] = ()
-    """The reduced axes; () where none is."""
-
-    blocks: Partial | None = None
-    """Any Partial of the kernel, all of which cut their rows in the same way."""
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def kept(self) -> Shape:
-        return tuple(1 if k in self.axes else n for k, n in enumerate(self.shape))
-
-    def cuts_like(self, other: Domain) -> bool:
-        """Whether both walk the same places in the same rows."""
-        if (self.shape, self.axes) != (other.shape, other.axes):
-            return False
-        a, b = self.blocks, other.blocks
-        return (a is None) == (b is None) and (a is None or (a.length == b.length))  # type: ignore[union-attr]
-
-
-@dataclass(slots=True)
-class Group:
-    """One kernel: its domain, what it reduces, and what it writes."""
-
-    domain: Domain
-    reductions: list[int] = field(default_factory=list)
-    whole: list[int] = field(default_factory=list)
-    """Nodes with an element for each place."""
-
-    rows: list[int] = field(default_factory=list)
-    """Nodes with an element for each row, computed of its reductions."""
-
-    why: str = ""
-    """Why its first node did not join the kernel before."""
-
-    @property
-    def nodes(self) -> list[int]:
-        return [*self.reductions, *self.whole, *self.rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """A group with its expressions: what code is made of."""
-
-    domain: Domain
-    reductions: tuple[tuple[int, tuple[Term, ...]], ...]
-    """Each with the term it reduces; a Combine has the accumulators of its blocks."""
-
-    whole: tuple[tuple[int, Term], ...]
-    rows: tuple[tuple[int, Term], ...]
-    written: frozenset[int]
-    """Those of its reductions that are written to memory."""
-
-    why: str
-
-    def terms(self) -> list[Term]:
-        found = [t for _, terms in self.reductions for t in terms]
-        return [*found, *(t for _, t in self.whole), *(t for _, t in self.rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +54,7 @@ class Schedule:
 
 def schedule(graph: Structure, traits: DeviceTraits, most_bindings: int = 31) -> Schedule:
     """The kernels that compute the graph's roots."""
-    graph, places = _by_blocks(graph, traits)
+    graph, places = by_blocks(graph, traits)
     forced: dict[int, str] = {}
     while True:
         try:
@@ -125,44 +63,6 @@ def schedule(graph: Structure, traits: DeviceTraits, most_bindings: int = 31) ->
             if reason.node < 0 or reason.node in forced:
                 raise
             forced[reason.node] = reason.why
-
-
-# --- long rows ---------------------------------------------------------------------------------------
-
-
-def _by_blocks(graph: Structure, traits: DeviceTraits) -> tuple[Structure, tuple[int, ...]]:
-    """Reductions of few long rows in two steps: blocks, then what the blocks have come to."""
-    nodes: list[Node] = []
-    places: list[int] = []
-    for node in graph.nodes:
-        inputs = tuple(
-            (kind, places[index]) if kind is RefKind.NODE else (kind, index)
-            for kind, index in node.inputs
-        )
-        partial = _partial(node, traits)
-        if partial is not None:
-            nodes.append(Node(partial, inputs, partial.shape, node.dtype))
-            inputs = ((RefKind.NODE, len(nodes) - 1),)
-            node = replace(node, operation=Combine(partial))
-        places.append(len(nodes))
-        nodes.append(replace(node, inputs=inputs))
-    roots = tuple(places[root] for root in graph.roots)
-    return Structure(tuple(nodes), graph.leaves, roots), tuple(places)
-
-
-def _partial(node: Node, traits: DeviceTraits) -> Partial | None:
-    operation = node.operation
-    if not isinstance(operation, Reduce):
-        return None
-    length = math.prod(operation.source[axis] for axis in operation.axes)
-    rows = math.prod(operation.kept)
-    lines = rows if operation.source and len(operation.source) - 1 in operation.axes else rows // 16
-    if length < 2 * BLOCK or lines >= ROWS_PER_UNIT * traits.compute_units:
-        return None
-    outermost = next(axis for axis in operation.axes if operation.source[axis] > 1)
-    extent = operation.source[outermost]
-    each = max(-(-BLOCK * extent // length), 1)
-    return Partial(operation, -(-extent // each), each)
 
 
 # --- grouping ------------------------------------------------------------------------------------------
@@ -177,14 +77,38 @@ class _Scheduler:
         self._placed: dict[int, int] = {}
         self._frontiers: dict[int, frozenset[int]] = {}
         self._kept = frozenset(graph.roots) | frozenset(forced)
+        self._users = self._users_of_products()
 
     def run(self) -> tuple[Kernel, ...]:
         for index, node in enumerate(self._graph.nodes):
             if isinstance(node.operation, Reduce | Partial | Combine):
+                self._place_waiting(index)
                 self._place_reduction(index, node)
-            elif index in self._kept:
+            elif isinstance(node.operation, MatMul):
+                self._place_waiting(index)
+                self._placed[index] = _WAITING
+                if index in self._kept:
+                    self._place_product(index, None)
+            elif index in self._kept and not self._finish_product(index, node):
+                self._place_waiting(index)
                 self._place_whole(index, node)
         return tuple(map(self._finished, range(len(self._groups))))
+
+    def _users_of_products(self) -> dict[int, set[int]]:
+        """For each product the nodes with a place of their own that are made of it."""
+        made_of: list[frozenset[int]] = []
+        users: dict[int, set[int]] = {}
+        for index, node in enumerate(self._graph.nodes):
+            below: frozenset[int] = frozenset().union(
+                *(made_of[place] for kind, place in node.inputs if kind is RefKind.NODE)
+            )
+            placed = index in self._kept or not isinstance(node.operation, Elementwise | View)
+            if placed:
+                for product in below:
+                    users.setdefault(product, set()).add(index)
+                below = frozenset()
+            made_of.append(frozenset({index}) if isinstance(node.operation, MatMul) else below)
+        return users
 
     def _frontier(self, index: int) -> frozenset[int]:
         """The nodes with a place of their own that a node's value is made of."""
@@ -200,13 +124,53 @@ class _Scheduler:
     def _earliest(self, index: int) -> int:
         return max((self._placed[k] for k in self._frontier(index)), default=0)
 
+    # --- products ------------------------------------------------------------------------------------
+
+    def _place_waiting(self, index: int) -> None:
+        """Products that a node is made of, and that do not end in it, are kernels by themselves."""
+        for product in sorted(self._frontier(index)):
+            if self._placed[product] == _WAITING:
+                self._place_product(product, None)
+
+    def _finish_product(self, index: int, node: Node) -> bool:
+        """Whether the node becomes the end of a product's kernel: its elements' one and only use."""
+        waiting = [k for k in self._frontier(index) if self._placed[k] == _WAITING]
+        fitting = [
+            k for k in waiting if math.prod(self._graph.nodes[k].shape) == math.prod(node.shape)
+        ]
+        if not fitting:
+            return False
+        product = max(fitting)
+        if self._users[product] != {index}:
+            return False
+        for other in waiting:
+            if other != product:
+                self._place_product(other, None)
+        return self._place_product(product, index)
+
+    def _place_product(self, product: int, end: int | None) -> bool:
+        """Whether a product, and the node that it ends in, became a kernel."""
+        node = self._graph.nodes[product]
+        whole = product if end is None else end
+        place = len(self._groups)
+        group = Group(Domain(node.shape), whole=[whole], product=product)
+        if end is None:
+            self._kernel(place, group)
+        elif self._refused(place, group) is not None:
+            return False
+        self._groups.append(group)
+        self._placed[product] = self._placed[whole] = place
+        return True
+
     # --- reductions --------------------------------------------------------------------------------
 
     def _place_reduction(self, index: int, node: Node) -> None:
-        domain = _domain_of(node)
+        domain = domain_of(node)
         why = self._forced.get(index, "")
         for place in range(self._earliest(index), len(self._groups)):
             group = self._groups[place]
+            if group.product is not None:
+                continue
             fits = group.domain.cuts_like(domain)
             if not fits and not group.domain.axes and not group.rows:
                 # An elementwise kernel over the same places becomes one that also reduces them.
@@ -248,6 +212,8 @@ class _Scheduler:
             self._placed[k] == place for k in self._frontier(index)
         ):
             return
+        if group.product is not None:
+            return
         if group.domain.size == size and not self._combines(group):
             yield replace(group, whole=[*group.whole, index])
         depends = any(k in group.reductions or k in group.rows for k in self._frontier(index))
@@ -282,11 +248,20 @@ class _Scheduler:
         domain = group.domain
         before = frozenset(k for k, at in self._placed.items() if at < place)
         here = frozenset(k for k in group.reductions if domain.blocks is None)
+        if group.product is not None:
+            here = frozenset({group.product})
         lowering = Lowering(self._graph, domain.shape, domain.axes, before, here)
         reductions = tuple((k, self._reduced(lowering, k)) for k in group.reductions)
         whole = tuple((k, lowering.whole(k)) for k in group.whole)
         rows = tuple((k, lowering.row(k, domain.kept)) for k in group.rows)
-        return Kernel(domain, reductions, whole, rows, self._written(group), group.why)
+        part = self._product_part(lowering, group)
+        return Kernel(domain, reductions, whole, rows, self._written(group), group.why, part)
+
+    def _product_part(self, lowering: Lowering, group: Group) -> ProductPart | None:
+        if group.product is None:
+            return None
+        a, b = (lowering.operand(ref) for ref in self._graph.nodes[group.product].inputs)
+        return ProductPart(group.product, a, b)
 
     def _reduced(self, lowering: Lowering, index: int) -> tuple[Term, ...]:
         node = self._graph.nodes[index]
@@ -315,6 +290,8 @@ class _Scheduler:
 
     def _is_small(self, kernel: Kernel) -> bool:
         terms = list(terms_below(*kernel.terms()))
+        if kernel.product is not None:
+            return is_epilogue(kernel.whole[0][1], kernel.domain.shape)
         if sum(isinstance(t, Compute) for t in terms) > MOST_TERMS:
             return False
         return bindings_of(kernel, terms, self._graph) <= self._most_bindings - NUMBERS
@@ -333,38 +310,3 @@ class _Scheduler:
                 if off < distance:
                     best, distance = term.node, off
         return best
-
-
-NUMBERS = 4
-"""Arguments that are left for sizes and strides, four in each."""
-
-
-def sources_of(terms: Iterable[Term]) -> list[Source]:
-    """What is read, each source once."""
-    return list(dict.fromkeys(t.access.source for t in terms if isinstance(t, LoadAt)))
-
-
-def scalars_of(terms: Iterable[Term]) -> list[ScalarOf]:
-    """The scalar operands, each once."""
-    return [t for t in terms if isinstance(t, ScalarOf)]
-
-
-def bindings_of(kernel: Kernel, terms: list[Term], graph: Structure) -> int:
-    """How many arguments the kernel has besides sizes and strides, were all its results written."""
-    states = 0
-    for index, _ in kernel.reductions:
-        operation = graph.nodes[index].operation
-        whole = operation.whole if isinstance(operation, Partial) else None
-        states += 1 if whole is None else len(whole.reduction.accumulators(whole.element))
-    results = len(kernel.whole) + len(kernel.rows) + states
-    return len(sources_of(terms)) + len(scalars_of(terms)) + results
-
-
-def _domain_of(node: Node) -> Domain:
-    operation = node.operation
-    if isinstance(operation, Partial):
-        return Domain(operation.whole.source, operation.whole.axes, operation)
-    if isinstance(operation, Combine):
-        return Domain(operation.partial.shape, (1,))
-    assert isinstance(operation, Reduce)
-    return Domain(operation.source, operation.axes)

@@ -1,0 +1,51 @@
+"""A graph in, the same graph with reductions of few long rows in two steps out: blocks, then what they have come to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from metal_runtime.device.protocol import DeviceTraits
+from metal_runtime.graph.operations import Combine, Partial, Reduce
+from metal_runtime.graph.trace import Node, RefKind, Structure
+
+BLOCK = 4096
+"""How many elements are one block of a reduction by blocks, at least: it bounds the rounding of sums."""
+
+ROWS_PER_UNIT = 8
+"""With fewer rows for each compute unit, long rows are reduced by blocks."""
+
+
+def by_blocks(graph: Structure, traits: DeviceTraits) -> tuple[Structure, tuple[int, ...]]:
+    """The graph, and for each node of the one given its place there."""
+    nodes: list[Node] = []
+    places: list[int] = []
+    for node in graph.nodes:
+        inputs = tuple(
+            (kind, places[index]) if kind is RefKind.NODE else (kind, index)
+            for kind, index in node.inputs
+        )
+        partial = _partial(node, traits)
+        if partial is not None:
+            nodes.append(Node(partial, inputs, partial.shape, node.dtype))
+            inputs = ((RefKind.NODE, len(nodes) - 1),)
+            node = replace(node, operation=Combine(partial))
+        places.append(len(nodes))
+        nodes.append(replace(node, inputs=inputs))
+    roots = tuple(places[root] for root in graph.roots)
+    return Structure(tuple(nodes), graph.leaves, roots), tuple(places)
+
+
+def _partial(node: Node, traits: DeviceTraits) -> Partial | None:
+    operation = node.operation
+    if not isinstance(operation, Reduce):
+        return None
+    length = math.prod(operation.source[axis] for axis in operation.axes)
+    rows = math.prod(operation.kept)
+    lines = rows if operation.source and len(operation.source) - 1 in operation.axes else rows // 16
+    if length < 2 * BLOCK or lines >= ROWS_PER_UNIT * traits.compute_units:
+        return None
+    outermost = next(axis for axis in operation.axes if operation.source[axis] > 1)
+    extent = operation.source[outermost]
+    each = max(-(-BLOCK * extent // length), 1)
+    return Partial(operation, -(-extent // each), each)

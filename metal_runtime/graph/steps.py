@@ -1,0 +1,119 @@
+"""The kernels of a plan: what is allocated before each, what is bound to it, and its launch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metal_runtime.device.launch_config import LaunchConfig
+from metal_runtime.device.pool import Block
+from metal_runtime.device.protocol import UNBOUND, Binding, BufferBinding, Pipeline
+from metal_runtime.dtype import DType
+from metal_runtime.graph.generated import Generated
+from metal_runtime.graph.product_kernel import GeneratedProduct
+from metal_runtime.ops.product_run import Operand, run_product
+from metal_runtime.program import MslProgram
+from metal_runtime.runtime.session import Session
+from metal_runtime.strided import Strided
+
+BoundArgument = tuple[int, int] | bytes | int
+"""Memory as (place among the arrays of the run, byte offset), numbers as bytes, a scalar by its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelStep:
+    """One launch."""
+
+    generated: Generated
+    program: MslProgram
+    pipeline: Pipeline
+    config: LaunchConfig
+    arguments: tuple[BoundArgument, ...]
+    makes: tuple[tuple[int, int], ...]
+    """Arrays that are allocated before it: (place, bytes)."""
+
+    @property
+    def name(self) -> str:
+        return self.generated.kernel.name
+
+    @property
+    def text(self) -> str:
+        """Its MSL."""
+        return self.program.source
+
+    def run(self, session: Session, memory: Sequence[Block], scalars: Sequence[bytes]) -> None:
+        bindings = bound(self.arguments, memory, scalars)
+        session.device.stream.launch(self.pipeline, self.config, bindings)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductOperand:
+    """An operand of a product: its array, and where its elements lie in it."""
+
+    place: int
+    dtype: DType
+    layout: Strided
+
+    def at(self, memory: BufferBinding) -> Operand:
+        layout = self.layout
+        return Operand(memory, self.dtype, layout.shape, layout.strides, layout.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductStep:
+    """The launches of one matrix product and what is computed at its end."""
+
+    generated: GeneratedProduct
+    a: ProductOperand
+    b: ProductOperand
+    out: tuple[int, int]
+    arguments: tuple[BoundArgument, ...]
+    makes: tuple[tuple[int, int], ...]
+    text: str
+    """The MSL of its kernels."""
+
+    @property
+    def name(self) -> str:
+        return f"matmul_{self.generated.product.name}"
+
+    def run(self, session: Session, memory: Sequence[Block], scalars: Sequence[bytes]) -> None:
+        a = self.a.at(memory[self.a.place].binding)
+        b = self.b.at(memory[self.b.place].binding)
+        (out,) = bound((self.out,), memory, scalars)
+        bindings = bound(self.arguments, memory, scalars)
+        run_product(session, self.generated.product, a, b, out, bindings)  # type: ignore[arg-type]
+
+
+Step = KernelStep | ProductStep
+
+
+def product_text(
+    session: Session, generated: GeneratedProduct, a: ProductOperand, b: ProductOperand
+) -> str:
+    """The MSL of the kernels that a product takes."""
+    found: list[str] = []
+
+    def collect(program: MslProgram, *_: Any) -> None:
+        found.append(program.source)
+
+    nothing = [UNBOUND] * len(generated.arguments)
+    run_product(session, generated.product, a.at(UNBOUND), b.at(UNBOUND), UNBOUND, nothing, collect)
+    return "\n".join(dict.fromkeys(found))
+
+
+def bound(
+    arguments: Sequence[BoundArgument], memory: Sequence[Block], scalars: Sequence[bytes]
+) -> list[Binding]:
+    """What is bound in a run that has these arrays and scalars."""
+    bindings: list[Binding] = []
+    for argument in arguments:
+        if argument.__class__ is tuple:
+            place, offset = argument
+            allocation, first = memory[place].binding
+            bindings.append((allocation, first + offset))
+        elif argument.__class__ is bytes:
+            bindings.append(argument)
+        else:
+            bindings.append(scalars[argument])  # type: ignore[index]
+    return bindings
