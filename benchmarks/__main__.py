@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    arrays,
     engine,
     host_costs,
     machine,
@@ -24,7 +25,7 @@ from benchmarks import (
 from benchmarks.goals import Figure
 from metal_runtime.settings import worker_threads
 
-PARTS = ("throughput", "host", "residency", "engine", "products")
+PARTS = ("throughput", "host", "residency", "engine", "products", "arrays")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             show("Threadgroups", engine.figures(options.rounds, status.update))
         if "products" in options.parts:
             show("Matrix products", products.figures(installed, options.rounds, status.update))
+        if "arrays" in options.parts:
+            show("Array expressions", arrays.figures(installed, options.rounds, status.update))
     if options.json:
         options.json.write_text(json.dumps(report.as_json(about, results, groups), indent=1) + "\n")
 
