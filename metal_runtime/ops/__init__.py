@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from metal_runtime.ops import gather, reduction, scatter
 from metal_runtime.ops.conversion import cast
+from metal_runtime.ops.creation import arange, eye, linspace, tri, tril, triu
 from metal_runtime.ops.functions import (
     array_scalar,
     binary,
@@ -20,6 +21,9 @@ from metal_runtime.ops.functions import (
     unary,
     where_function,
 )
+from metal_runtime.ops.joining import concatenate, stack
+from metal_runtime.ops.padding import pad
+from metal_runtime.ops.repeating import repeat, roll, tile
 
 __all__ = [
     "abs",
@@ -27,6 +31,7 @@ __all__ = [
     "acosh",
     "add",
     "add_scalar",
+    "arange",
     "asin",
     "asinh",
     "atan",
@@ -40,6 +45,7 @@ __all__ = [
     "cbrt",
     "ceil",
     "clamp",
+    "concatenate",
     "copysign",
     "cos",
     "cosh",
@@ -52,6 +58,7 @@ __all__ = [
     "exp2",
     "exp10",
     "expm1",
+    "eye",
     "floor",
     "floordiv",
     "fma",
@@ -66,6 +73,7 @@ __all__ = [
     "isnan",
     "le",
     "left_shift",
+    "linspace",
     "log",
     "log1p",
     "log2",
@@ -84,11 +92,14 @@ __all__ = [
     "mul_scalar",
     "ne",
     "neg",
+    "pad",
     "pow",
     "rdiv_scalar",
     "reduction",
     "relu",
+    "repeat",
     "right_shift",
+    "roll",
     "round",
     "rsqrt",
     "rsub_scalar",
@@ -101,10 +112,15 @@ __all__ = [
     "softplus",
     "sqrt",
     "square",
+    "stack",
     "sub",
     "sub_scalar",
     "tan",
     "tanh",
+    "tile",
+    "tri",
+    "tril",
+    "triu",
     "trunc",
     "where",
 ]
