@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from metal_runtime.ops import gather, reduction, scatter
 from metal_runtime.ops.conversion import cast
+from metal_runtime.ops.creation import arange, eye, linspace, tri, tril, triu
 from metal_runtime.ops.functions import (
     array_scalar,
     binary,
@@ -21,6 +22,8 @@ from metal_runtime.ops.functions import (
     where_function,
 )
 from metal_runtime.ops.index import index
+from metal_runtime.ops.joining import concatenate, stack
+from metal_runtime.ops.padding import pad
 from metal_runtime.ops.reductions import (
     all,
     amax,
@@ -39,6 +42,7 @@ from metal_runtime.ops.reductions import (
     sum,
     var,
 )
+from metal_runtime.ops.repeating import repeat, roll, tile
 
 __all__ = [
     "abs",
@@ -50,6 +54,7 @@ __all__ = [
     "amax",
     "amin",
     "any",
+    "arange",
     "argmax",
     "argmin",
     "asin",
@@ -65,6 +70,7 @@ __all__ = [
     "cbrt",
     "ceil",
     "clamp",
+    "concatenate",
     "copysign",
     "cos",
     "cosh",
@@ -77,6 +83,7 @@ __all__ = [
     "exp2",
     "exp10",
     "expm1",
+    "eye",
     "floor",
     "floordiv",
     "fma",
@@ -93,6 +100,7 @@ __all__ = [
     "layer_norm",
     "le",
     "left_shift",
+    "linspace",
     "log",
     "log1p",
     "log2",
@@ -114,13 +122,16 @@ __all__ = [
     "mul_scalar",
     "ne",
     "neg",
+    "pad",
     "pow",
     "prod",
     "rdiv_scalar",
     "reduction",
     "relu",
+    "repeat",
     "right_shift",
     "rms_norm",
+    "roll",
     "round",
     "rsqrt",
     "rsub_scalar",
@@ -134,12 +145,17 @@ __all__ = [
     "softplus",
     "sqrt",
     "square",
+    "stack",
     "std",
     "sub",
     "sub_scalar",
     "sum",
     "tan",
     "tanh",
+    "tile",
+    "tri",
+    "tril",
+    "triu",
     "trunc",
     "var",
     "where",
