@@ -6,9 +6,9 @@ from typing import Any, Self
 
 
 class ArrayOperators:
-    """Mixin: ``_binary`` and ``_unary`` run an operator of ``metal_runtime.ops`` element by element.
+    """Mixin: ``_binary`` and ``_unary`` run an operator of ``metal_runtime.ops`` element by element, ``_matmul`` a product.
 
-    ``_binary`` returns NotImplemented for an operand that is no array and no number.
+    ``_binary`` returns NotImplemented for an operand that is no array and no number, ``_matmul`` for one that is no array.
     """
 
     __slots__ = ()
@@ -17,6 +17,9 @@ class ArrayOperators:
         raise NotImplementedError
 
     def _unary(self, operator: str) -> Self:
+        raise NotImplementedError
+
+    def _matmul(self, left: Any, right: Any, out: Self | None = None) -> Self:
         raise NotImplementedError
 
     def __add__(self, other: Any) -> Self:
@@ -126,6 +129,15 @@ class ArrayOperators:
 
     def __irshift__(self, other: Any) -> Self:
         return self._binary("right_shift", self, other, self)
+
+    def __matmul__(self, other: Any) -> Self:
+        return self._matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return self._matmul(other, self)
+
+    def __imatmul__(self, other: Any) -> Self:
+        return self._matmul(self, other, self)
 
     def __eq__(self, other: Any) -> Self:  # type: ignore[override]
         return self._binary("eq", self, other)

@@ -326,6 +326,11 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
     def _unary(self, operator: str) -> MetalBuffer:
         return self._host.graph.elementwise(operator, (self,))
 
+    def _matmul(self, left: Any, right: Any, out: MetalBuffer | None = None) -> MetalBuffer:
+        if not (isinstance(left, _ARRAYS) and isinstance(right, _ARRAYS)):
+            return NotImplemented  # type: ignore[no-any-return]
+        return self._host.graph.function("matmul", left, right, out)
+
     def astype(self, dtype: Any) -> MetalBuffer:
         """A new buffer with every element converted as MSL does."""
         return self._host.graph.function("cast", self, dtype)
@@ -356,4 +361,5 @@ def _exported(block: Block) -> _Export:
     return export
 
 
+_ARRAYS = (MetalBuffer, np.ndarray)
 _OPERANDS = (MetalBuffer, int, float, np.ndarray, np.generic)

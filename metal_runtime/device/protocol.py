@@ -34,6 +34,12 @@ class DeviceTraits:
     unified_memory: bool = True
     """Whether the host reads and writes device memory in place."""
 
+    vector_bytes: int = 0
+    """Bytes of a CPU's vector register; 0 for what is no CPU."""
+
+    vector_registers: int = 0
+    """How many of them a CPU has."""
+
     families: tuple[str, ...] = ()
     """The families that Apple counts a GPU among, as ``iris check --family`` knows them: ``apple9``, ``metal3``."""
 

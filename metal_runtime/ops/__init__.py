@@ -1,7 +1,7 @@
 """Operators on arrays, computed on the session's device by kernels that the compiler generates.
 
 Elementwise: ``ops.add(a, b, out=None)`` and its like, for buffers, NumPy arrays and numbers, with
-NumPy's broadcasting and the promotion of docs/promotion.md. Beside them stand the submodules
+NumPy's broadcasting and the promotion of docs/promotion.md. ``ops.matmul(a, b, out=None)`` is the matrix product. Beside them stand the submodules
 ``ops.reduction`` (``reduce_sum``, ``reduce_max``, ``reduce_min``), ``ops.gather`` and ``ops.scatter``;
 the latter two can be called like the function of their own name that they hold:
 ``ops.gather(x, indices)`` is ``ops.gather.gather(x, indices)``.
@@ -23,6 +23,7 @@ from metal_runtime.ops.functions import (
 )
 from metal_runtime.ops.index import index
 from metal_runtime.ops.joining import concatenate, stack
+from metal_runtime.ops.matmul import matmul
 from metal_runtime.ops.padding import pad
 from metal_runtime.ops.reductions import (
     all,
@@ -112,6 +113,7 @@ __all__ = [
     "logical_xor",
     "logsumexp",
     "lt",
+    "matmul",
     "max",
     "maximum",
     "mean",

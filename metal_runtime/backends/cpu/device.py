@@ -32,6 +32,7 @@ class CpuDevice:
     @functools.cached_property
     def traits(self) -> DeviceTraits:
         """Processor, memory, number of worker threads and the compiler."""
+        vector_bytes, vector_registers = vectors()
         return DeviceTraits(
             name=processor_name(),
             backend="cpu",
@@ -39,6 +40,8 @@ class CpuDevice:
             simd_width=SIMD_WIDTH,
             memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             compute_units=settings.worker_threads(),
+            vector_bytes=vector_bytes,
+            vector_registers=vector_registers,
             toolchain=clang.toolchain(),
         )
 
@@ -72,6 +75,16 @@ class CpuDevice:
     def close(self) -> None:
         """Ends the worker threads; a later launch starts them again."""
         native_runtime().stop_workers()
+
+
+def vectors() -> tuple[int, int]:
+    """Bytes of the vector registers that compiled kernels use, and how many there are."""
+    if clang.host_target().triple.startswith("aarch64"):
+        return 16, 32
+    features = set(clang.processor_features().replace("|", " ").split())
+    if "avx512f" in features:
+        return 64, 32
+    return (32, 16) if "avx2" in features else (16, 16)
 
 
 def processor_name() -> str:

@@ -1,0 +1,298 @@
+"""What decides a product's kernels: its dtypes and its epilogue in, the IR that all of its kernels share out.
+
+Indices are 64 bits wide: a 32-bit index may wrap, and what may wrap is not vectorised.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from metal_runtime.dtype import DType
+from metal_runtime.ir.nodes import (
+    Address,
+    Array,
+    Assign,
+    Block,
+    Builtin,
+    Call,
+    Cast,
+    Constant,
+    Construct,
+    Declare,
+    Evaluate,
+    Expr,
+    Function,
+    Kernel,
+    Load,
+    Param,
+    Read,
+    Return,
+    Stmt,
+    Swizzle,
+)
+from metal_runtime.msl_types import VOID, AddressSpace, Pointer, Vector
+from metal_runtime.ops.compiled import kernel_program
+from metal_runtime.ops.expressions import apply, convert, functions_called
+from metal_runtime.ops.kernels import UINT, pointer
+from metal_runtime.ops.promotion import dtype_name
+from metal_runtime.program import MslProgram
+
+ULONG = DType.UINT64
+LONG = DType.INT64
+BATCH_AXES = 4
+"""Batch axes that a kernel knows, merged as far as their strides allow."""
+
+Finish = Callable[[Expr, Expr, Expr, Expr], Expr]
+"""(accumulated value, row, column, batch) -> what is stored. The places are ulong; ``batch`` counts in C order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epilogue:
+    """What is done to each element before it is stored; equal to another of the same ``key`` and parameters.
+
+    ``params`` follow the kernel's own, and must have other names: letters with an underscore before
+    them are never taken. The value is float32 for floats, and of the result's dtype for integers.
+    """
+
+    key: Hashable
+    build: Finish = field(compare=False)
+    params: tuple[Param, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The dtypes of the operands, of what they are computed in, of the product, and of the array it is stored to."""
+
+    a: DType
+    b: DType
+    result: DType
+    out: DType
+    epilogue: Epilogue | None = None
+
+    @property
+    def held(self) -> DType:
+        """The accumulator's: integers wrap, so that unsigned ones of 32 or 64 bits serve for all."""
+        if self.result.is_float:
+            return DType.FLOAT32
+        return ULONG if self.result.bits == 64 else UINT
+
+    @property
+    def partial(self) -> Product:
+        """The same operands, with sums of a part of the depth stored as they are."""
+        return Product(self.a, self.b, self.held, self.held)
+
+    def finished(self, total: Expr, row: Expr, column: Expr, batch: Expr) -> Expr:
+        """What is stored for a sum."""
+        seen = DType.FLOAT32 if self.result.is_float else self.result
+        value = convert(total, seen)
+        if self.epilogue is not None:
+            value = self.epilogue.build(value, row, column, batch)
+        return convert(value, self.out)
+
+    @property
+    def name(self) -> str:
+        """``float32``, ``int8_float16``, ``float16_to_float32`` …"""
+        words = [dtype_name(self.a)]
+        if self.b is not self.a:
+            words.append(dtype_name(self.b))
+        if self.out is not self.result:
+            words += ["to", dtype_name(self.out)]
+        return "_".join(words)
+
+
+# --- arithmetic ----------------------------------------------------------------------------------
+
+
+def add(*terms: Expr) -> Expr:
+    """The sum of several terms."""
+    return functools.reduce(lambda a, b: apply("add", a, b), terms)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    return apply("sub", a, b)
+
+
+def mul(a: Expr, b: Expr) -> Expr:
+    return apply("mul", a, b)
+
+
+def least(a: Expr, b: Expr) -> Expr:
+    return apply("min", a, b)
+
+
+def number(value: int) -> Constant:
+    """A constant that indexes."""
+    return Constant(value, ULONG)
+
+
+def index(name: str) -> Read:
+    """A variable that indexes."""
+    return Read(name, ULONG)
+
+
+def size(name: str) -> Expr:
+    """An unsigned parameter, as an index."""
+    return Cast(Read(name, UINT), ULONG)
+
+
+def stride(name: str) -> Expr:
+    """A signed parameter, as an index: negative strides wrap, and so does the sum that they are part of."""
+    return Cast(Read(name, LONG), ULONG)
+
+
+def blocks(length: Expr, block: int) -> Expr:
+    """How many blocks a length has, the last one partial."""
+    return apply("div", add(length, number(block - 1)), number(block))
+
+
+def grid_place(axis: str) -> Expr:
+    """The thread's place in the grid along an axis."""
+    place = Swizzle(Builtin("thread_position_in_grid", Vector(UINT, 3)), axis, UINT)
+    return Cast(place, ULONG)
+
+
+def zero(dtype: DType) -> Constant:
+    return Constant(0.0 if dtype.is_float else 0, dtype)
+
+
+def multiply_add(a: Expr, b: Expr, total: Expr) -> Expr:
+    """``a * b + total``, rounded once, of scalars or vectors."""
+    held = total.type.element if isinstance(total.type, Vector) else total.type
+    if isinstance(held, DType) and held.is_float:
+        return apply("fma", a, b, total)
+    return add(mul(a, b), total)
+
+
+# --- four at a time ------------------------------------------------------------------------------
+
+
+def four(dtype: DType) -> Vector:
+    return Vector(dtype, 4)
+
+
+def splat(value: Expr, dtype: DType) -> Construct:
+    return Construct((value,), four(dtype))
+
+
+def totals(held: DType, count: int) -> Array:
+    """The sums of one thread, zeros at first."""
+    return Array("totals", _totals_pointer(held), (count,))
+
+
+def total_at(place: Expr, held: DType) -> Load:
+    return Load("totals", place, held)
+
+
+def load_four(place: Expr, held: DType) -> Call:
+    """Four neighbours of ``totals``."""
+    return Call("load_four", (Address("totals", _totals_pointer(held)), place), four(held))
+
+
+def store_four(place: Expr, value: Expr, held: DType) -> Evaluate:
+    """Writes four neighbours of ``totals``."""
+    address = Address("totals", _totals_pointer(held))
+    return Evaluate(Call("store_four", (address, place, value), VOID))
+
+
+def _totals_pointer(held: DType) -> Pointer:
+    return Pointer(AddressSpace.THREAD, held)
+
+
+def load_function(held: DType) -> Function:
+    """``load_four`` itself."""
+    parts = tuple(total_at(add(index("first"), number(k)), held) for k in range(4))
+    body: Block = (Return(Construct(parts, four(held))),)
+    params = (Param("totals", _totals_pointer(held)), Param("first", ULONG))
+    return Function("load_four", params, four(held), body)
+
+
+def store_function(held: DType) -> Function:
+    """``store_four`` itself."""
+    value = Read("value", four(held))
+    body = tuple(
+        Assign(total_at(add(index("first"), number(k)), held), Swizzle(value, c, held))
+        for k, c in enumerate("xyzw")
+    )
+    params = (
+        Param("totals", _totals_pointer(held)),
+        Param("first", ULONG),
+        Param("value", value.type),
+    )
+    return Function("store_four", params, VOID, body)
+
+
+# --- batches -------------------------------------------------------------------------------------
+
+SIZES = Param("batch_sizes", Vector(UINT, BATCH_AXES))
+
+
+def strides_param(name: str) -> Param:
+    """The batch strides of an operand."""
+    return Param(name, Vector(LONG, BATCH_AXES))
+
+
+def batch_offset(batch: Expr, strides: Param) -> Call:
+    """Where a batch's matrix begins, in whatever the strides count."""
+    sizes = Read(SIZES.name, Vector(UINT, BATCH_AXES))
+    return Call("batch_offset", (batch, sizes, Read(strides.name, Vector(LONG, BATCH_AXES))), ULONG)
+
+
+def batch_function() -> Function:
+    """The batch's number -> its place along each axis (x outermost) -> the sum of places times strides."""
+    sizes, strides = Read("sizes", Vector(UINT, 4)), Read("strides", Vector(LONG, 4))
+    rest: Expr = index("batch")
+    body: list[Stmt] = []
+    terms: list[Expr] = []
+    for axis in "wzy":
+        length = Cast(Swizzle(sizes, axis, UINT), ULONG)
+        terms.append(mul(apply("rem", rest, length), Cast(Swizzle(strides, axis, LONG), ULONG)))
+        body.append(Declare(f"beyond_{axis}", ULONG, apply("div", rest, length)))
+        rest = index(f"beyond_{axis}")
+    terms.append(mul(rest, Cast(Swizzle(strides, "x", LONG), ULONG)))
+    body.append(Return(add(*terms)))
+    params = (
+        Param("batch", ULONG),
+        Param("sizes", sizes.type),
+        Param("strides", strides.type),
+    )
+    return Function("batch_offset", params, ULONG, tuple(body))
+
+
+# --- programs ------------------------------------------------------------------------------------
+
+
+def uints(*names: str) -> tuple[Param, ...]:
+    """Unsigned parameters."""
+    return tuple(Param(n, UINT) for n in names)
+
+
+def longs(*names: str) -> tuple[Param, ...]:
+    """Signed parameters of 64 bits."""
+    return tuple(Param(n, LONG) for n in names)
+
+
+def source_param(name: str, dtype: DType | Vector) -> Param:
+    return Param(name, Pointer(AddressSpace.DEVICE, dtype, const=True))
+
+
+def out_param(dtype: DType) -> Param:
+    return Param("out", pointer(dtype))
+
+
+def product_program(
+    name: str,
+    product: Product,
+    params: tuple[Param, ...],
+    body: Block,
+    functions: tuple[Function, ...],
+    arrays: tuple[Array, ...],
+) -> MslProgram:
+    """The program of a product's kernel, its epilogue's parameters and functions included."""
+    value = product.finished(
+        Read("total", product.held), index("row"), index("column"), index("batch")
+    )
+    own = () if product.epilogue is None else product.epilogue.params
+    called = (*functions, *functions_called(value))
+    return kernel_program(Kernel(f"{name}_{product.name}", (*params, *own), body, called, arrays))
