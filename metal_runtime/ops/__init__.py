@@ -44,6 +44,7 @@ from metal_runtime.ops.reductions import (
     var,
 )
 from metal_runtime.ops.repeating import repeat, roll, tile
+from metal_runtime.ops.tensor_products import tensordot, vecdot
 
 __all__ = [
     "abs",
@@ -107,6 +108,7 @@ __all__ = [
     "log2",
     "log10",
     "log_softmax",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -124,10 +126,12 @@ __all__ = [
     "mul_scalar",
     "ne",
     "neg",
+    "nextafter",
     "pad",
     "pow",
     "prod",
     "rdiv_scalar",
+    "reciprocal",
     "reduction",
     "relu",
     "repeat",
@@ -140,6 +144,7 @@ __all__ = [
     "scatter",
     "sigmoid",
     "sign",
+    "signbit",
     "silu",
     "sin",
     "sinh",
@@ -154,12 +159,14 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "tensordot",
     "tile",
     "tri",
     "tril",
     "triu",
     "trunc",
     "var",
+    "vecdot",
     "where",
 ]
 
@@ -211,6 +218,9 @@ tanh = unary("tanh")
 asinh = unary("asinh")
 acosh = unary("acosh")
 atanh = unary("atanh")
+reciprocal = unary("reciprocal")
+logaddexp = binary("logaddexp")
+nextafter = binary("nextafter")
 erf = unary("erf")
 erfc = unary("erfc")
 atan2 = binary("atan2")
@@ -227,6 +237,7 @@ ge = binary("ge")
 isnan = unary("isnan")
 isinf = unary("isinf")
 isfinite = unary("isfinite")
+signbit = unary("signbit")
 logical_and = binary("logical_and")
 logical_or = binary("logical_or")
 logical_xor = binary("logical_xor")
