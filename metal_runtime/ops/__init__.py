@@ -24,6 +24,9 @@ from metal_runtime.ops.functions import (
 from metal_runtime.ops.joining import concatenate, stack
 from metal_runtime.ops.padding import pad
 from metal_runtime.ops.repeating import repeat, roll, tile
+from metal_runtime.ops.scanning import cumprod, cumsum, diff
+from metal_runtime.ops.scattering import scatter_add, scatter_max, scatter_min
+from metal_runtime.ops.taking import put_along_axis, take, take_along_axis
 
 __all__ = [
     "abs",
@@ -49,6 +52,9 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cumprod",
+    "cumsum",
+    "diff",
     "div",
     "div_scalar",
     "eq",
@@ -94,6 +100,7 @@ __all__ = [
     "neg",
     "pad",
     "pow",
+    "put_along_axis",
     "rdiv_scalar",
     "reduction",
     "relu",
@@ -104,6 +111,9 @@ __all__ = [
     "rsqrt",
     "rsub_scalar",
     "scatter",
+    "scatter_add",
+    "scatter_max",
+    "scatter_min",
     "sigmoid",
     "sign",
     "silu",
@@ -115,6 +125,8 @@ __all__ = [
     "stack",
     "sub",
     "sub_scalar",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "tile",
