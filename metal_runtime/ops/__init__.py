@@ -26,6 +26,7 @@ from metal_runtime.ops.padding import pad
 from metal_runtime.ops.repeating import repeat, roll, tile
 from metal_runtime.ops.scanning import cumprod, cumsum, diff
 from metal_runtime.ops.scattering import scatter_add, scatter_max, scatter_min
+from metal_runtime.ops.sorting import argsort, sort, topk
 from metal_runtime.ops.taking import put_along_axis, take, take_along_axis
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "add",
     "add_scalar",
     "arange",
+    "argsort",
     "asin",
     "asinh",
     "atan",
@@ -120,6 +122,7 @@ __all__ = [
     "sin",
     "sinh",
     "softplus",
+    "sort",
     "sqrt",
     "square",
     "stack",
@@ -130,6 +133,7 @@ __all__ = [
     "tan",
     "tanh",
     "tile",
+    "topk",
     "tri",
     "tril",
     "triu",
