@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from metal_runtime.runtime.array_arguments import DTypeLike, ShapeLike
 from metal_runtime.runtime.kernel_registry import KernelRegistry
 from metal_runtime.runtime.session import Event, persistent_buffers
 from metal_runtime.runtime.sessions import every_session, get_session, session_of
+
+if TYPE_CHECKING:
+    from metal_runtime.ops import random as random
 
 __all__ = [
     "ComputeDevice",
@@ -40,6 +44,7 @@ __all__ = [
     "memory",
     "ones",
     "persistent_buffers",
+    "random",
     "register_kernel",
     "set_memory_limit",
     "synchronize",
@@ -47,6 +52,13 @@ __all__ = [
     "trim",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``api.random``, which brings the operators with it, on first use."""
+    if name == "random":
+        return importlib.import_module("metal_runtime.ops.random")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 # --- arrays --------------------------------------------------------------------------------------

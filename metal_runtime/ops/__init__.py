@@ -9,7 +9,7 @@ the latter two can be called like the function of their own name that they hold:
 
 from __future__ import annotations
 
-from metal_runtime.ops import gather, reduction, scatter
+from metal_runtime.ops import gather, random, reduction, scatter
 from metal_runtime.ops.conversion import cast
 from metal_runtime.ops.creation import arange, eye, linspace, tri, tril, triu
 from metal_runtime.ops.functions import (
@@ -103,6 +103,7 @@ __all__ = [
     "pad",
     "pow",
     "put_along_axis",
+    "random",
     "rdiv_scalar",
     "reduction",
     "relu",
