@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -25,6 +26,7 @@ from metal_runtime.runtime.sessions import every_session, get_session, session_o
 if TYPE_CHECKING:
     from metal_runtime.graph.explain import Explanation
     from metal_runtime.graph.recorder import Recorder
+    from metal_runtime.ops import random as random
 
 __all__ = [
     "ComputeDevice",
@@ -46,6 +48,7 @@ __all__ = [
     "memory",
     "ones",
     "persistent_buffers",
+    "random",
     "register_kernel",
     "set_memory_limit",
     "synchronize",
@@ -53,6 +56,13 @@ __all__ = [
     "trim",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``api.random``, which brings the operators with it, on first use."""
+    if name == "random":
+        return importlib.import_module("metal_runtime.ops.random")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 # --- arrays --------------------------------------------------------------------------------------

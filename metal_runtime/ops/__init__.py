@@ -9,7 +9,7 @@ the latter two can be called like the function of their own name that they hold:
 
 from __future__ import annotations
 
-from metal_runtime.ops import gather, reduction, scatter
+from metal_runtime.ops import gather, random, reduction, scatter
 from metal_runtime.ops.conversion import cast
 from metal_runtime.ops.creation import arange, eye, linspace, tri, tril, triu
 from metal_runtime.ops.functions import (
@@ -44,6 +44,10 @@ from metal_runtime.ops.reductions import (
     var,
 )
 from metal_runtime.ops.repeating import repeat, roll, tile
+from metal_runtime.ops.scanning import cumprod, cumsum, diff
+from metal_runtime.ops.scattering import scatter_add, scatter_max, scatter_min
+from metal_runtime.ops.sorting import argsort, sort, topk
+from metal_runtime.ops.taking import put_along_axis, take, take_along_axis
 from metal_runtime.ops.tensor_products import tensordot, vecdot
 
 __all__ = [
@@ -59,6 +63,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asin",
     "asinh",
     "atan",
@@ -76,6 +81,9 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cumprod",
+    "cumsum",
+    "diff",
     "div",
     "div_scalar",
     "eq",
@@ -130,6 +138,8 @@ __all__ = [
     "pad",
     "pow",
     "prod",
+    "put_along_axis",
+    "random",
     "rdiv_scalar",
     "reciprocal",
     "reduction",
@@ -142,6 +152,9 @@ __all__ = [
     "rsqrt",
     "rsub_scalar",
     "scatter",
+    "scatter_add",
+    "scatter_max",
+    "scatter_min",
     "sigmoid",
     "sign",
     "signbit",
@@ -150,6 +163,7 @@ __all__ = [
     "sinh",
     "softmax",
     "softplus",
+    "sort",
     "sqrt",
     "square",
     "stack",
@@ -157,10 +171,13 @@ __all__ = [
     "sub",
     "sub_scalar",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "tensordot",
     "tile",
+    "topk",
     "tri",
     "tril",
     "triu",
