@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -25,6 +26,7 @@ from metal_runtime.runtime.sessions import every_session, get_session, session_o
 if TYPE_CHECKING:
     from metal_runtime.array_functions import ElementwiseFunction, ReductionFunction
     from metal_runtime.graph.explain import Explanation
+    from metal_runtime.ops import random as random
 
 __all__ = [
     "ComputeDevice",
@@ -47,6 +49,7 @@ __all__ = [
     "memory",
     "ones",
     "persistent_buffers",
+    "random",
     "reduction",
     "register_kernel",
     "set_memory_limit",
@@ -55,6 +58,13 @@ __all__ = [
     "trim",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``api.random``, which brings the operators with it, on first use."""
+    if name == "random":
+        return importlib.import_module("metal_runtime.ops.random")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 # --- arrays --------------------------------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from types import ModuleType
+from typing import Any, Self
 
 import numpy as np
 
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ShapeError
 from metal_runtime.strided import Shape
+
+_NAMESPACE = "metal_runtime.array_api"  # it lies above; its VERSIONS are those of the standard
 
 
 class ArrayInterchange:
@@ -26,6 +30,9 @@ class ArrayInterchange:
 
     @property
     def size(self) -> int:
+        raise NotImplementedError
+
+    def to(self, device: Any) -> Self:
         raise NotImplementedError
 
     def _elements(self) -> np.ndarray[Any, Any]:
@@ -73,6 +80,19 @@ class ArrayInterchange:
     def __dlpack_device__(self) -> tuple[int, int]:
         device: tuple[int, int] = self.numpy().__dlpack_device__()
         return device
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
+        """The array API standard's functions for it. Raises ValueError for a version that there is not."""
+        namespace = importlib.import_module(_NAMESPACE)
+        if api_version not in (None, *namespace.VERSIONS):
+            raise ValueError(f"there is no version {api_version!r} of the array API here")
+        return namespace
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Self:
+        """The array API standard's name for ``to``."""
+        if stream is not None:
+            raise ValueError("to_device: a copy to another device takes no stream")
+        return self.to(device)
 
     def __len__(self) -> int:
         if not self.shape:

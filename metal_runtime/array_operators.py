@@ -160,6 +160,9 @@ class ArrayOperators:
     def __neg__(self) -> Self:
         return self._unary("neg")
 
+    def __pos__(self) -> Self:
+        return self._unary("cast")  # to its own dtype: a copy
+
     def __abs__(self) -> Self:
         return self._unary("abs")
 

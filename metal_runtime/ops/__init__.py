@@ -9,8 +9,9 @@ the latter two can be called like the function of their own name that they hold:
 
 from __future__ import annotations
 
-from metal_runtime.ops import gather, reduction, scatter
+from metal_runtime.ops import gather, random, reduction, scatter
 from metal_runtime.ops.conversion import cast
+from metal_runtime.ops.creation import arange, eye, linspace, tri, tril, triu
 from metal_runtime.ops.functions import (
     array_scalar,
     binary,
@@ -21,7 +22,9 @@ from metal_runtime.ops.functions import (
     where_function,
 )
 from metal_runtime.ops.index import index
+from metal_runtime.ops.joining import concatenate, stack
 from metal_runtime.ops.matmul import matmul
+from metal_runtime.ops.padding import pad
 from metal_runtime.ops.reductions import (
     all,
     amax,
@@ -40,6 +43,12 @@ from metal_runtime.ops.reductions import (
     sum,
     var,
 )
+from metal_runtime.ops.repeating import repeat, roll, tile
+from metal_runtime.ops.scanning import cumprod, cumsum, diff
+from metal_runtime.ops.scattering import scatter_add, scatter_max, scatter_min
+from metal_runtime.ops.sorting import argsort, sort, topk
+from metal_runtime.ops.taking import put_along_axis, take, take_along_axis
+from metal_runtime.ops.tensor_products import tensordot, vecdot
 
 __all__ = [
     "abs",
@@ -51,8 +60,10 @@ __all__ = [
     "amax",
     "amin",
     "any",
+    "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asin",
     "asinh",
     "atan",
@@ -66,9 +77,13 @@ __all__ = [
     "cbrt",
     "ceil",
     "clamp",
+    "concatenate",
     "copysign",
     "cos",
     "cosh",
+    "cumprod",
+    "cumsum",
+    "diff",
     "div",
     "div_scalar",
     "eq",
@@ -78,6 +93,7 @@ __all__ = [
     "exp2",
     "exp10",
     "expm1",
+    "eye",
     "floor",
     "floordiv",
     "fma",
@@ -94,11 +110,13 @@ __all__ = [
     "layer_norm",
     "le",
     "left_shift",
+    "linspace",
     "log",
     "log1p",
     "log2",
     "log10",
     "log_softmax",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -116,34 +134,56 @@ __all__ = [
     "mul_scalar",
     "ne",
     "neg",
+    "nextafter",
+    "pad",
     "pow",
     "prod",
+    "put_along_axis",
+    "random",
     "rdiv_scalar",
+    "reciprocal",
     "reduction",
     "relu",
+    "repeat",
     "right_shift",
     "rms_norm",
+    "roll",
     "round",
     "rsqrt",
     "rsub_scalar",
     "scatter",
+    "scatter_add",
+    "scatter_max",
+    "scatter_min",
     "sigmoid",
     "sign",
+    "signbit",
     "silu",
     "sin",
     "sinh",
     "softmax",
     "softplus",
+    "sort",
     "sqrt",
     "square",
+    "stack",
     "std",
     "sub",
     "sub_scalar",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
+    "tensordot",
+    "tile",
+    "topk",
+    "tri",
+    "tril",
+    "triu",
     "trunc",
     "var",
+    "vecdot",
     "where",
 ]
 
@@ -195,6 +235,9 @@ tanh = unary("tanh")
 asinh = unary("asinh")
 acosh = unary("acosh")
 atanh = unary("atanh")
+reciprocal = unary("reciprocal")
+logaddexp = binary("logaddexp")
+nextafter = binary("nextafter")
 erf = unary("erf")
 erfc = unary("erfc")
 atan2 = binary("atan2")
@@ -211,6 +254,7 @@ ge = binary("ge")
 isnan = unary("isnan")
 isinf = unary("isinf")
 isfinite = unary("isfinite")
+signbit = unary("signbit")
 logical_and = binary("logical_and")
 logical_or = binary("logical_or")
 logical_xor = binary("logical_xor")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.ir.nodes import Kernel
+from metal_runtime.msl_types import Pointer, ValueType
 from metal_runtime.passes.pipeline import optimize
 from metal_runtime.program import CompileOptions, MslProgram
-from metal_runtime.runtime.compile import DEFAULT_OPTIONS, ir_to_program
+from metal_runtime.runtime.compile import DEFAULT_OPTIONS, function_to_ir, ir_to_program
 from metal_runtime.runtime.launch_shape import launch_config
 from metal_runtime.runtime.session import Session
 
@@ -19,6 +21,14 @@ from metal_runtime.runtime.session import Session
 def kernel_program(kernel: Kernel, options: CompileOptions = DEFAULT_OPTIONS) -> MslProgram:
     """The MSL program of an operator's kernel."""
     return ir_to_program(optimize(kernel), options)
+
+
+def python_program(
+    function: Callable[..., Any], name: str, *types: Pointer | ValueType
+) -> MslProgram:
+    """The MSL program of a kernel that is written in Python; ``types`` are those of its parameters, in order."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    return ir_to_program(function_to_ir(function, dict(zip(names, types, strict=True)), name))
 
 
 def pipeline_of(session: Session, program: MslProgram) -> Pipeline:
@@ -44,10 +54,10 @@ def launch(
     program: MslProgram,
     grid: Extent,
     buffers: Sequence[MetalBuffer],
-    numbers: Sequence[int],
+    numbers: Sequence[int | bytes] = (),
     threadgroup: Extent | None = None,
 ) -> None:
-    """Launches a program's kernel, whose parameters are ``buffers`` and then unsigned ``numbers``.
+    """Launches a program's kernel, whose parameters are ``buffers`` and then ``numbers``: of 32 bits without a sign, or bytes of another type.
 
     Raises:
         ClosedBufferError: one of the buffers is closed.
@@ -55,6 +65,6 @@ def launch(
     pipeline = pipeline_of(session, program)
     ordered = [buffer._in_order() for buffer in buffers]  # held until the launch is made
     bindings: list[Binding] = [buffer._bound() for buffer in ordered]
-    bindings += [struct.pack("=I", number) for number in numbers]
+    bindings += [n if isinstance(n, bytes) else struct.pack("=I", n) for n in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
     session.device.stream.launch(pipeline, config, bindings)

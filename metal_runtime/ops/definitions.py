@@ -77,6 +77,9 @@ _ROWS: list[Definition] = [
     _row("fma", 3, rules.only_floats, ir("fma"), "a * b + c, rounded once"),
     _row("hypot", 2, rules.wide_floats, ir("hypot"), "sqrt(a*a + b*b)"),
     _row("fmod", 2, rules.floats, ir("fmod"), "the rest of truncating division: the sign of a"),
+    _row("reciprocal", 1, rules.floats, expressions.reciprocal, "1 / a; integers are divided as float32"),
+    _row("logaddexp", 2, rules.wide_floats, expressions.logaddexp, "log(exp(a) + exp(b)), without overflow"),
+    _row("nextafter", 2, rules.with_neighbours, ir("nextafter"), "the next number after a towards b"),
     _row("copysign", 2, rules.floats, ir("copysign"), "the magnitude of a with the sign of b"),
     # activations
     _row("relu", 1, rules.numbers, expressions.relu, "max(a, 0); a NaN stays NaN"),
@@ -102,6 +105,7 @@ _ROWS: list[Definition] = [
     _row("isnan", 1, rules.float_test, ir("isnan"), "whether a is NaN"),
     _row("isinf", 1, rules.float_test, ir("isinf"), "whether a is an infinity"),
     _row("isfinite", 1, rules.float_test, ir("isfinite"), "whether a is neither NaN nor an infinity"),
+    _row("signbit", 1, rules.float_test, ir("signbit"), "whether the sign of a is minus: of -0 and of a NaN too"),
     # logic, of `x != 0`
     _row("logical_and", 2, rules.truth, ir("bit_and"), "whether both are nonzero"),
     _row("logical_or", 2, rules.truth, ir("bit_or"), "whether either is nonzero"),

@@ -118,6 +118,18 @@ def square(a: Expr) -> Expr:
     return apply("mul", a, a)
 
 
+def reciprocal(a: Expr) -> Expr:
+    return apply("div", constant(1, a), a)
+
+
+def logaddexp(a: Expr, b: Expr) -> Expr:
+    distance = apply("abs", apply("sub", a, b))
+    smaller = apply("log1p", apply("exp", apply("neg", distance)))
+    # Of two equal infinities the distance is a NaN; of a NaN the distance is, too.
+    equal = apply("add", a, constant(math.log(2), a))
+    return select(apply("eq", a, b), equal, apply("add", apply("max", a, b), smaller))
+
+
 def negative(a: Expr) -> Expr:
     if _dtype(a).is_signed:
         return apply("neg", a)

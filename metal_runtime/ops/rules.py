@@ -76,6 +76,14 @@ def only_floats(name: str, operands: Sequence[OperandType]) -> OperatorTypes:
     return _alike(operands, common, common)
 
 
+def with_neighbours(name: str, operands: Sequence[OperandType]) -> OperatorTypes:
+    """float32 and float16: MSL knows the neighbours of their numbers."""
+    common = only_floats(name, operands)
+    if common.result is DType.BFLOAT16:
+        raise _refuse(name, operands, "MSL has no such function of bfloat: ops.cast one to float32")
+    return common
+
+
 def comparison(name: str, operands: Sequence[OperandType]) -> OperatorTypes:
     """Compared in the common dtype (False < True), giving bool."""
     return _alike(operands, _common(name, operands), DType.BOOL)

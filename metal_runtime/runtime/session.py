@@ -22,6 +22,7 @@ from metal_runtime.errors import DeviceError
 from metal_runtime.logging import get_logger
 from metal_runtime.runtime.cache import ProgramCache
 from metal_runtime.runtime.kernel_registry import KernelRegistry
+from metal_runtime.runtime.random_state import RandomState
 
 _GRAPH = "metal_runtime.graph.recorder"  # its `recorder_of(session)` makes an ArrayGraph
 _SESSIONS = "metal_runtime.runtime.sessions"  # its `session_on(name)` finds the session of a device
@@ -44,12 +45,20 @@ class Shared:
     libraries: dict[str, Any] = field(default_factory=dict)
     """What ``api.launch`` made of MSL texts."""
 
+    random: RandomState = field(default_factory=RandomState)
+    """Where the process' sequence of random numbers stands."""
+
     persistent_default: bool = False
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=10_000))
 
     def forked(self) -> Shared:
         """The child's own after a fork; locks that another thread of the parent held are not in it."""
-        return replace(self, kernels=self.kernels.copy(), events=deque(maxlen=self.events.maxlen))
+        return replace(
+            self,
+            kernels=self.kernels.copy(),
+            random=self.random.copy(),
+            events=deque(maxlen=self.events.maxlen),
+        )
 
 
 class Session:
