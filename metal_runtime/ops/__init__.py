@@ -26,6 +26,7 @@ from metal_runtime.ops.padding import pad
 from metal_runtime.ops.repeating import repeat, roll, tile
 from metal_runtime.ops.scanning import cumprod, cumsum, diff
 from metal_runtime.ops.scattering import scatter_add, scatter_max, scatter_min
+from metal_runtime.ops.selecting import bincount, histogram, nonzero, searchsorted, unique
 from metal_runtime.ops.sorting import argsort, sort, topk
 from metal_runtime.ops.taking import put_along_axis, take, take_along_axis
 
@@ -42,6 +43,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "bincount",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
@@ -75,6 +77,7 @@ __all__ = [
     "ge",
     "gelu",
     "gt",
+    "histogram",
     "hypot",
     "isfinite",
     "isinf",
@@ -100,6 +103,7 @@ __all__ = [
     "mul_scalar",
     "ne",
     "neg",
+    "nonzero",
     "pad",
     "pow",
     "put_along_axis",
@@ -117,6 +121,7 @@ __all__ = [
     "scatter_add",
     "scatter_max",
     "scatter_min",
+    "searchsorted",
     "sigmoid",
     "sign",
     "silu",
@@ -139,6 +144,7 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
+    "unique",
     "where",
 ]
 
