@@ -9,16 +9,16 @@ from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.ir.nodes import Kernel
-from metal_runtime.passes.pipeline import optimize
+from metal_runtime.passes.pipeline import PASSES, Pass, optimize
 from metal_runtime.program import MslProgram
 from metal_runtime.runtime.compile import ir_to_program
 from metal_runtime.runtime.launch_shape import launch_config
 from metal_runtime.runtime.session import Session
 
 
-def kernel_program(kernel: Kernel) -> MslProgram:
+def kernel_program(kernel: Kernel, passes: Sequence[Pass] = PASSES) -> MslProgram:
     """The MSL program of an operator's kernel."""
-    return ir_to_program(optimize(kernel))
+    return ir_to_program(optimize(kernel, passes))
 
 
 def pipeline_of(session: Session, program: MslProgram) -> Pipeline:
