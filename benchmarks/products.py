@@ -37,7 +37,7 @@ GELU = Epilogue(
 
 def _layer(x: MetalBuffer, w: MetalBuffer, bias: MetalBuffer, out: MetalBuffer) -> None:
     """``gelu(x @ w + bias)``, the bias and the activation in the product's own kernel."""
-    bindings = [bias._open().binding]
+    bindings = [bias._bound()]
     run_matmul(get_session(), operand_of(x), operand_of(w), out, DType.FLOAT32, GELU, bindings)
 
 

@@ -117,7 +117,7 @@ class _Steps:
         make = row_kernel if kernel.reductions else elementwise_kernel
         generated = make(kernel, self._made.graph, layouts)
         makes = self._made_by(generated.arguments)
-        program = kernel_program(generated.kernel, OPTIONS)
+        program = kernel_program(generated.kernel, options=OPTIONS)
         pipeline = pipeline_of(self._session, program)
         config = launch_shape(self._session, pipeline, generated.grid)
         arguments = tuple(map(self._bound, generated.arguments))

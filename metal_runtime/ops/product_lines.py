@@ -19,7 +19,6 @@ from metal_runtime.ir.nodes import (
     Load,
     Param,
     Read,
-    Stmt,
     Swizzle,
 )
 from metal_runtime.ops.expressions import apply, convert
@@ -72,22 +71,25 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
     vectors = range(width // 4)
     sums = [Read(f"total{v}", four(held)) for v in vectors]
 
-    def column_of(c: int) -> Expr:
-        return add(index("first"), number(c))
+    def right(v: int) -> Construct:
+        places = [number(4 * v + c) for c in range(4)]
+        steps = places if adjacent else [mul(p, stride("b_column")) for p in places]
+        loads = (Load("b", add(index("here"), step), product.b) for step in steps)
+        return Construct(tuple(convert(load, held) for load in loads), four(held))
 
-    factor = Declare("factor", held, _element("a", product, index("k")))
-    steps: list[Stmt] = [factor]
-    for v in vectors:
-        parts = tuple(
-            _element("b", product, index("k"), column_of(4 * v + c), adjacent) for c in range(4)
-        )
-        value = multiply_add(
-            splat(Read("factor", held), held), Construct(parts, four(held)), sums[v]
-        )
-        steps.append(Assign(sums[v], value))
+    across = index("first") if adjacent else mul(index("first"), stride("b_column"))
+    here = add(index("b_start"), mul(index("k"), stride("b_depth")), across)
+    steps: Block = (
+        Declare("factor", held, _element("a", product, index("k"))),
+        Declare("here", ULONG, here),
+        *(
+            Assign(sums[v], multiply_add(splat(Read("factor", held), held), right(v), sums[v]))
+            for v in vectors
+        ),
+    )
     many: Block = (
         *(Declare(s.name, four(held), splat(zero(held), held)) for s in sums),
-        _deep(tuple(steps)),
+        _deep(steps),
         *(store_four(number(4 * v), sums[v], held) for v in vectors),
         For(
             "column", ULONG, index("first"), add(index("first"), number(width)), number(1),
@@ -95,10 +97,11 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
         ),
     )  # fmt: skip
     total = Read("total", held)
-    right = _element("b", product, index("k"), index("column"), adjacent)
+    left = _element("a", product, index("k"))
+    single = _element("b", product, index("k"), index("column"), adjacent)
     one: Block = (
         Declare("total", held, zero(held)),
-        _deep((Assign(total, multiply_add(_element("a", product, index("k")), right, total)),)),
+        _deep((Assign(total, multiply_add(left, single, total)),)),
         _store(product, total),
     )
     body: Block = (
@@ -126,21 +129,27 @@ def dots_program(product: Product) -> MslProgram:
     sums = [Read(f"total{v}", four(held)) for v in vectors]
     total = Read("total", held)
 
+    def element(name: str, place: Expr) -> Expr:
+        source = product.a if name == "a" else product.b
+        return convert(Load(name, place, source), held)
+
     def parts(name: str, v: int) -> Construct:
-        places = [add(index("k"), number(4 * v + c)) for c in range(4)]
-        return Construct(
-            tuple(_element(name, product, k, index("column"), unit_depth=True) for k in places),
-            four(held),
-        )
+        places = [add(index(f"{name}_here"), number(4 * v + c)) for c in range(4)]
+        return Construct(tuple(element(name, place) for place in places), four(held))
 
     whole = sub(index("end"), apply("rem", sub(index("end"), index("begin")), number(DOT_LANES)))
-    steps = tuple(Assign(sums[v], multiply_add(parts("a", v), parts("b", v), sums[v])) for v in vectors)  # fmt: skip
-    left, right = (
-        _element(name, product, index("k"), index("column"), unit_depth=True) for name in "ab"
+    line = add(index("b_start"), mul(index("column"), stride("b_column")))
+    steps: Block = (
+        Declare("a_here", ULONG, add(index("a_start"), index("k"))),
+        Declare("b_here", ULONG, add(index("b_line"), index("k"))),
+        *(Assign(sums[v], multiply_add(parts("a", v), parts("b", v), sums[v])) for v in vectors),
     )
+    left = element("a", add(index("a_start"), index("k")))
+    right = element("b", add(index("b_line"), index("k")))
     body: Block = (
         *_start(),
         Declare("column", ULONG, grid_place("x")),
+        Declare("b_line", ULONG, line),
         Declare("whole", ULONG, whole),
         *(Declare(s.name, four(held), splat(zero(held), held)) for s in sums),
         For("k", ULONG, index("begin"), index("whole"), number(DOT_LANES), steps),
@@ -219,18 +228,13 @@ def _start() -> Block:
 
 
 def _element(
-    name: str,
-    product: Product,
-    k: Expr,
-    column: Expr | None = None,
-    adjacent: bool = False,
-    unit_depth: bool = False,
+    name: str, product: Product, k: Expr, column: Expr | None = None, adjacent: bool = False
 ) -> Expr:
     """An element of ``a`` in the thread's row, or of ``b`` in a column, as it is summed."""
-    source = product.a if name == "a" else product.b
-    place = add(index(f"{name}_start"), k if unit_depth else mul(k, stride(f"{name}_depth")))
-    if name == "b" and column is not None:
+    place = add(index(f"{name}_start"), mul(k, stride(f"{name}_depth")))
+    if column is not None:
         place = add(place, column if adjacent else mul(column, stride("b_column")))
+    source = product.a if name == "a" else product.b
     return convert(Load(name, place, source), product.held)
 
 

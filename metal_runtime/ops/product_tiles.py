@@ -23,7 +23,6 @@ from metal_runtime.ir.nodes import (
     Read,
     Select,
 )
-from metal_runtime.ops.compiled import kernel_program
 from metal_runtime.ops.expressions import apply, convert
 from metal_runtime.ops.kernels import pointer
 from metal_runtime.ops.products import (
@@ -37,6 +36,7 @@ from metal_runtime.ops.products import (
     four,
     grid_place,
     index,
+    lean_program,
     least,
     load_four,
     load_function,
@@ -125,9 +125,21 @@ def packing_program(source: DType, held: DType, width: int, adjacent: bool) -> M
     def deep(body: Block) -> For:
         return For("k", ULONG, index("begin"), index("end"), number(1), body)
 
-    whole = tuple(Assign(place(number(i)), element(number(i))) for i in range(width))
-    here = apply("lt", add(index("first"), index("i")), size("lines"))
-    guarded = Assign(place(index("i")), Select(here, element(index("i")), zero(held), held))
+    here, to = index("here"), index("to")
+    steps = [number(i) if adjacent else mul(number(i), stride("line_stride")) for i in range(width)]
+    whole: Block = (
+        Declare("here", ULONG, add(index("start"), mul(index("k"), stride("depth_stride")))),
+        Declare("to", ULONG, mul(add(index("panel"), index("k")), number(width))),
+        *(
+            Assign(
+                Load("panels", add(to, number(i)), held),
+                convert(Load("a", add(here, step), source), held),
+            )
+            for i, step in enumerate(steps)
+        ),
+    )
+    exists = apply("lt", add(index("first"), index("i")), size("lines"))
+    guarded = Assign(place(index("i")), Select(exists, element(index("i")), zero(held), held))
     start = add(
         stride("offset"),
         batch_offset(grid_place("z"), strides_param("batch_strides")),
@@ -154,7 +166,7 @@ def packing_program(source: DType, held: DType, width: int, adjacent: bool) -> M
         strides_param("batch_strides"),
     )
     words = ["pack", dtype_name(source), *(["lines"] if adjacent else []), str(width)]
-    return kernel_program(Kernel("_".join(words), params, body, (batch_function(),)))
+    return lean_program(Kernel("_".join(words), params, body, (batch_function(),)))
 
 
 # --- tiles ---------------------------------------------------------------------------------------
@@ -224,12 +236,14 @@ def _tile(held: DType, tile: Tile) -> Block:
         mul(sub(index("q"), index("first_q")), number(tile.columns)),
     )
     step: Block = (
+        Declare("a_here", ULONG, a_place),
+        Declare("b_here", ULONG, b_place),
         *(
-            Declare(f"a{i}", held, Load("a", add(a_place, number(i)), held))
+            Declare(f"a{i}", held, Load("a", add(index("a_here"), number(i)), held))
             for i in range(tile.rows)
         ),
         *(
-            Declare(f"b{v}", four(held), Load("b", add(b_place, number(v)), four(held)))
+            Declare(f"b{v}", four(held), Load("b", add(index("b_here"), number(v)), four(held)))
             for v in range(vectors)
         ),
         *(

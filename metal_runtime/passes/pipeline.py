@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from metal_runtime.ir.nodes import Kernel
 from metal_runtime.ir.verify import verify
@@ -21,10 +21,10 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def optimize(kernel: Kernel) -> Kernel:
+def optimize(kernel: Kernel, passes: Sequence[Pass] = PASSES) -> Kernel:
     """Runs every pass, and verifies before the first and after each one."""
     verify(kernel)
-    for run in PASSES:
+    for run in passes:
         kernel = run(kernel)
         verify(kernel)
     return kernel
