@@ -56,4 +56,4 @@ def launch(
     bindings: list[Binding] = [buffer._open().binding for buffer in buffers]
     bindings += [struct.pack("=I", number) for number in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
-    session.device.stream.launch(pipeline, config, bindings)
+    session.stream.launch(pipeline, config, bindings)

@@ -105,7 +105,7 @@ class ElementwiseRunner:
         if call.pipeline is not None and call.config is not None:
             bindings.append(out._binding or out._open().binding)
             bindings += call.sizes
-            session.device.stream.launch(call.pipeline, call.config, bindings)
+            session.stream.launch(call.pipeline, call.config, bindings)
         return out
 
     # --- the first call of its kind --------------------------------------------------------------

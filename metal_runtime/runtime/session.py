@@ -13,7 +13,7 @@ from typing import Any
 
 from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.device.pool import Pool
-from metal_runtime.device.protocol import Device
+from metal_runtime.device.protocol import Device, Stream
 from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DeviceError
@@ -29,7 +29,7 @@ _SESSIONS = "metal_runtime.runtime.sessions"  # its `session_on(name)` finds the
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LoggedEvent:
     """Something that took time, as ``api.log_event`` tells it."""
 
     name: str
@@ -46,7 +46,7 @@ class Shared:
     """What ``api.launch`` made of MSL texts."""
 
     persistent_default: bool = False
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=10_000))
+    events: deque[LoggedEvent] = field(default_factory=lambda: deque(maxlen=10_000))
 
     def forked(self) -> Shared:
         """The child's own after a fork; locks that another thread of the parent held are not in it."""
@@ -62,6 +62,9 @@ class Session:
         self.programs = ProgramCache(lambda program: self.device.load(program))
         self.closed = False
         """For good; ``sessions.py`` puts a fresh session in its place."""
+        self._retired: deque[tuple[int, Stream]] = deque()
+        self._has_streams = False
+        """Whether there ever was a stream besides the default one."""
         self._lock = threading.RLock()
         self._device: Device | None = None
         self._pool: Pool | None = None
@@ -88,6 +91,39 @@ class Session:
                     self._device = open_device(self.device_name)
                 device = self._device
         return device
+
+    @property
+    def stream(self) -> Stream:
+        """Where launches go: the stream of the innermost ``with api.Stream():`` block of this thread or task, else the default one."""
+        if self._has_streams:
+            here = _stream_here.get()
+            while here is not None:
+                if here.session is self:
+                    return here.stream
+                here = here.outer
+        return (self._device or self.device).stream
+
+    def new_stream(self) -> Stream:
+        """Another stream, behind all that is on the default one: from now on memory is reused with care."""
+        device = self.device
+        with self._lock:
+            if not self._has_streams:
+                self.pool.share(device.launched, device.ended)
+                self._has_streams = True
+            for _ in range(len(self._retired)):
+                moment, old = self._retired.popleft()
+                if moment > device.ended():
+                    self._retired.append((moment, old))
+        stream, event = device.new_stream(), device.new_event()
+        device.stream.record(event)  # what was given back before is used by nothing else
+        stream.wait(event)
+        return stream
+
+    def retire(self, stream: Stream) -> None:
+        """Keeps a stream that nobody uses any more until all on it has ended; never waits, as finalizers call it."""
+        device = self._device
+        if device is not None:
+            self._retired.append((device.launched(), stream))
 
     @property
     def pool(self) -> Pool:
@@ -140,7 +176,7 @@ class Session:
 
     # --- its end ---------------------------------------------------------------------------------
 
-    def log_event(self, event: Event) -> None:
+    def log_event(self, event: LoggedEvent) -> None:
         """Keeps an event (the last 10,000 are kept) and logs it."""
         self.shared.events.append(event)
         get_logger().debug("%s %s %.3f ms", event.phase, event.name, event.duration_ms)
@@ -153,10 +189,12 @@ class Session:
             abandoned, self.closed = self.closed, True
         if abandoned or device is None:
             return
-        device.synchronize()
-        if pool is not None:
-            pool.close()
-        device.close()
+        try:
+            device.synchronize()
+        finally:
+            if pool is not None:
+                pool.close()
+            device.close()
 
     def abandon(self) -> None:
         """After a fork the child has the parent's memory but none of its threads: the device is not touched again.
@@ -164,6 +202,31 @@ class Session:
         Buffers of the parent stay readable.
         """
         self.closed = True
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHere:
+    """The stream that is current in a thread or task, and what is when its block ends."""
+
+    session: Session
+    stream: Stream
+    outer: StreamHere | None
+
+
+_stream_here: contextvars.ContextVar[StreamHere | None] = contextvars.ContextVar(
+    "iris_stream", default=None
+)
+
+
+def enter_stream(session: Session, stream: Stream) -> None:
+    """Makes a stream current in this thread or task."""
+    _stream_here.set(StreamHere(session, stream, _stream_here.get()))
+
+
+def leave_stream() -> None:
+    """Makes the stream current that was before the latest ``enter_stream``."""
+    here = _stream_here.get()
+    _stream_here.set(None if here is None else here.outer)
 
 
 _persistent_here: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
