@@ -38,6 +38,7 @@ class CpuDevice:
         self.allocator = CpuAllocator()
         self._lock = threading.Lock()
         self._dropped: deque[int] = deque()
+        self._has_others = False
         self._others: weakref.WeakSet[CpuStream] = weakref.WeakSet()
         self.stream = CpuStream(self._dropped.append)
 
@@ -59,6 +60,7 @@ class CpuDevice:
         with self._lock:
             self._sweep()
             self._others.add(stream)
+            self._has_others = True
         return stream
 
     def new_event(self) -> CpuEvent:
@@ -77,7 +79,7 @@ class CpuDevice:
 
     def synchronize(self) -> None:
         """Waits for every stream; the first error is raised when all have ended."""
-        if not self._others and not self._dropped:
+        if not self._has_others:
             self.stream.synchronize()
             return
         faults: list[BaseException] = []

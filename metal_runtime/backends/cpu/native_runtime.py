@@ -78,7 +78,7 @@ class NativeRuntime:
     def _declare_streams(self, library: ctypes.CDLL) -> None:
         """Streams and marks are addresses; what is declared as c_uint32 without a comment is an Outcome."""
         pointer, number, place = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
-        self.launch = _function(library.iris_launch, number, pointer, pointer, ctypes.c_char_p)
+        self.launch = _function(library.iris_launch, number, ctypes.c_char_p)
         self.synchronize = _function(library.iris_synchronize, number, pointer)
         self.failure = _function(library.iris_failure, ctypes.POINTER(NativeFailure))
         self.new_stream = _function(library.iris_new_stream, pointer)

@@ -41,7 +41,7 @@ WORTH_A_SIZE = 65_536
 MOST_SIZES = 8
 """So many sizes of threadgroup get code of their own, a kernel."""
 
-_HEADER_BYTES = 32
+_HEADER_BYTES = 48
 _RELATIVE = 1 << 63  # marks an argument that is an offset into the request itself
 
 
@@ -98,7 +98,7 @@ class CpuPipeline:
         self._count = count
         self._sized: dict[Extent, NativeCode] = {}
         padding = -(_HEADER_BYTES + 8 * count) % 16
-        self._pack = struct.Struct(f"8I{count}Q{padding}x").pack
+        self._pack = struct.Struct(f"8I{2 + count}Q{padding}x").pack
         self._values_at = _HEADER_BYTES + 8 * count + padding
 
     def _native(self, library: ctypes.CDLL, count: int) -> NativeCode:
@@ -126,8 +126,11 @@ class CpuPipeline:
         made = self._native(library, self._count)
         return self._sized.setdefault(config.threadgroup, made).handle
 
-    def request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
-        """The launch as native/pool.cpp reads it: counts, addresses, then the bytes of values."""
+    def request(self, stream: int, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
+        """The launch as native/launches.cpp reads it: counts, addresses, then the bytes of values.
+
+        ``stream`` is a native stream's handle.
+        """
         words = []
         values = b""
         for binding in bindings:
@@ -139,10 +142,8 @@ class CpuPipeline:
         nbytes, offsets = self._memory.of_launch(config.threadgroup_memory)
         try:
             length = self._values_at + len(values)
-            return (
-                self._pack(*config.grid, *config.threadgroup, nbytes, length, *words, *offsets)
-                + values
-            )
+            header = (nbytes, length, stream, self.handle(config))
+            return self._pack(*config.grid, *config.threadgroup, *header, *words, *offsets) + values
         except struct.error:
             raise self._bad_request(config, bindings) from None
 

@@ -72,7 +72,7 @@ class CpuStream:
         """Runs a short launch at once, queues a long one. Raises its fault, as far as it is known, or that of an earlier one."""
         if type(pipeline) is not CpuPipeline:
             raise DeviceError(f"{pipeline!r} was not compiled for the CPU device")
-        if self._launch(self.handle, pipeline.handle(config), pipeline.request(config, bindings)):
+        if self._launch(pipeline.request(self.handle, config, bindings)):
             raise self._refusal(pipeline, config)
 
     def _refusal(self, pipeline: CpuPipeline, config: LaunchConfig) -> BaseException:

@@ -9,6 +9,8 @@ struct Request {
     u32 grid[3], group[3];
     u32 memory_bytes;  // of threadgroup memory
     u32 nbytes;        // of all of it
+    Stream *stream;
+    Pipeline *pipeline;
 };
 constexpr u64 RELATIVE = u64(1) << 63;  // marks an argument that is an offset into the request itself
 
@@ -158,7 +160,9 @@ static u32 run_here(Thread *thread, Stream &stream, Pipeline &pipeline, const ch
 }
 
 /// Launches a kernel. Returns an Outcome: of this launch, as far as it is known now, or of an earlier one that failed.
-EXPORT u32 iris_launch(Stream *stream, Pipeline *pipeline, const char *bytes) {
+EXPORT u32 iris_launch(const char *bytes) {
+    Stream *stream = request_of(bytes).stream;
+    Pipeline *pipeline = request_of(bytes).pipeline;
     Thread *thread = this_thread();
     if (!thread) return NO_THREADS;
     u64 total = work_items(*pipeline, request_of(bytes));
