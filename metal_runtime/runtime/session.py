@@ -16,7 +16,7 @@ from metal_runtime.device.pool import Pool
 from metal_runtime.device.protocol import Device, Stream
 from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
-from metal_runtime.errors import DeviceError
+from metal_runtime.errors import DeviceError, IrisError
 from metal_runtime.logging import get_logger
 from metal_runtime.runtime.cache import ProgramCache
 from metal_runtime.runtime.kernel_registry import KernelRegistry
@@ -182,19 +182,26 @@ class Session:
         get_logger().debug("%s %s %.3f ms", event.phase, event.name, event.duration_ms)
 
     def close(self) -> None:
-        """Gives memory, threads and handles back, for good; may be called twice."""
+        """Gives memory, threads and handles back, for good; may be called twice.
+
+        Waits for what runs, and raises the KernelFault of a launch that failed once all is given back.
+        """
         with self._lock:
             device, self._device = self._device, None
             pool, self._pool = self._pool, None
             abandoned, self.closed = self.closed, True
         if abandoned or device is None:
             return
+        fault = None
         try:
             device.synchronize()
-        finally:
-            if pool is not None:
-                pool.close()
-            device.close()
+        except IrisError as error:  # a Ctrl-C goes through: launches may still use the memory
+            fault = error
+        if pool is not None:
+            pool.close()
+        device.close()
+        if fault is not None:
+            raise fault
 
     def abandon(self) -> None:
         """After a fork the child has the parent's memory but none of its threads: the device is not touched again.

@@ -88,7 +88,7 @@ class CpuDevice:
         for stream in streams:
             try:
                 stream.synchronize()
-            except (IrisError, KeyboardInterrupt) as fault:
+            except IrisError as fault:
                 faults.append(fault)
         faults += [last_exception() for handle in dropped if native_runtime().synchronize(handle)]
         with self._lock:
