@@ -13,7 +13,7 @@ static u32 wanted_threads = 1;
 static u32 active;         // threads inside open calls
 
 static u32 epoch;          // counts reasons to look for work; idle workers sleep on it
-static u32 idle_workers;
+static u32 idle_workers, spinning;
 
 u32 thread_count() { return load(wanted_threads); }
 
@@ -130,11 +130,19 @@ bool help(Thread *thread, Call &call) {
     return true;
 }
 
-static void wait_for_work(u32 seen) {
+static bool spin_for_work(u32 seen) {
     for (u64 start = now(); now() - start < SPIN_NS;) {
         for (int i = 0; i < 32; ++i) pause_briefly();
-        if (load(epoch) != seen) return;
+        if (load(epoch) != seen) return true;
     }
+    return false;
+}
+
+static void wait_for_work(u32 seen) {
+    bool spins = add(spinning, 1u) < (thread_count() + 1) / 2;  // the others leave their processor to Python
+    bool found = spins && spin_for_work(seen);
+    add(spinning, ~0u);
+    if (found) return;
     add(idle_workers, 1u);
     park(&epoch, seen);
     add(idle_workers, ~0u);
@@ -208,6 +216,6 @@ EXPORT void iris_after_fork() {
     forget_streams();
     pool_lock = stop_lock = Lock{};
     open_calls = nullptr;
-    worker_count = stopping = idle_workers = active = 0;
+    worker_count = stopping = idle_workers = spinning = active = 0;
     reset_watchdog();
 }
