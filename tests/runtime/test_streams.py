@@ -151,12 +151,13 @@ def test_events_tell_how_long_it_took(place):
 
 
 def test_python_goes_on(cpu):
-    stream, x = api.Stream(), api.zeros(4096)
+    stream, x, ones = api.Stream(), api.zeros(4096), api.ones(9)
+    ops.add(ones, 1.0)  # compiled now
     with stream:
         occupy(x, 400)
         done = stream.record()
     with api.Stream() as other:  # behind the default stream only
-        y = api.ones(9) + 1.0
+        y = ones + 1.0
     other.synchronize()
     assert not done.is_done()  # all this came about meanwhile
     assert y.size == 9
