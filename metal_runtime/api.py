@@ -20,8 +20,9 @@ from metal_runtime.library import compile as compile_library
 from metal_runtime.logging import get_logger
 from metal_runtime.runtime.array_arguments import DTypeLike, ShapeLike
 from metal_runtime.runtime.kernel_registry import KernelRegistry
-from metal_runtime.runtime.session import Event, persistent_buffers
+from metal_runtime.runtime.session import LoggedEvent, persistent_buffers
 from metal_runtime.runtime.sessions import every_session, get_session, session_of
+from metal_runtime.streams import Event, Stream
 
 if TYPE_CHECKING:
     from metal_runtime.array_functions import ElementwiseFunction, ReductionFunction
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ComputeDevice",
     "DType",
+    "Event",
     "KernelRegistry",
     "MetalBuffer",
+    "Stream",
     "asarray",
     "capture",
     "device",
@@ -308,7 +311,7 @@ def capture(path: str | os.PathLike[str]) -> AbstractContextManager[None]:
 
 def log_event(name: str, duration_ms: float, phase: str = "run") -> None:
     """Enters an event of the program's own, in milliseconds, beside those of iris."""
-    get_session().log_event(Event(name, float(duration_ms), phase))
+    get_session().log_event(LoggedEvent(name, float(duration_ms), phase))
 
 
 class FusedRegion:

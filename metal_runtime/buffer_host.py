@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from metal_runtime.device.pool import Pool
+from metal_runtime.device.protocol import Stream
 from metal_runtime.dtype import DType
 from metal_runtime.strided import Shape
 from metal_runtime.value import Value
@@ -55,7 +56,15 @@ class ArrayGraph(Protocol[Buffer]):
         ...
 
     def flush(self, wanted: Value | None = None) -> None:
-        """Starts all that is pending and still held, and ``wanted``."""
+        """Starts all that is pending on the current stream and still held, and ``wanted``."""
+        ...
+
+    def flush_all(self) -> None:
+        """The same for every stream."""
+        ...
+
+    def forget(self, stream: Stream) -> None:
+        """A stream that nobody uses any more has nothing pending."""
         ...
 
 

@@ -3,6 +3,10 @@
 Each Block that ``Pool.take`` gives out owns its memory alone. The memory comes back when the Block
 is closed or collected, never before: a NumPy view holds its Block, so it outlives the buffer it was
 made from. What has come back waits in the pool for the next request of about its size.
+
+A launch that was queued before its memory came back may still use it. On one stream the next owner's
+launches are behind it; with several streams, memory is given out again only when every launch that was
+queued on any stream, up to the moment at which it came back, has ended.
 """
 
 from __future__ import annotations
@@ -22,6 +26,12 @@ from metal_runtime.errors import DeviceMemoryError
 
 PAGE = mmap.PAGESIZE
 """Requests are rounded up to whole pages of this many bytes."""
+
+MOST_PENDING = 256 << 20
+"""Bytes that may wait for launches of several streams to end before a request waits for them, too."""
+
+Free = tuple[Allocation, int, bool, int]
+"""Memory that came back: its bytes, whether it is persistent, and when (see ``Device.launched``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +127,20 @@ class Pool:
         self._max_cached = max_cached_bytes
         # Reentrant: a finalizer that the collector runs inside `take` may itself close a pool.
         self._lock = threading.RLock()
-        self._returned: deque[tuple[Allocation, int, bool]] = deque()
+        self._launched: Callable[[], int] | None = None
+        self._ended: Callable[[], int] = lambda: 0
+        self._returned: deque[Free] = deque()
         # Free memory twice: by size for the best fit, by age for what to drop first.
         self._free_sizes: list[tuple[int, int]] = []
-        self._free: OrderedDict[int, tuple[Allocation, int, bool]] = OrderedDict()
+        self._free: OrderedDict[int, Free] = OrderedDict()
         self._serial = 0
         self._allocated = self._cached = self._used_blocks = self._hits = self._misses = 0
         self._peak = 0
         self._closed = False
+
+    def share(self, launched: Callable[[], int], ended: Callable[[], int]) -> None:
+        """From now on several streams use this memory; ``launched`` and ``ended`` are the device's."""
+        self._launched, self._ended = launched, ended
 
     def take(self, nbytes: int, *, persistent: bool = False) -> Block:
         """A block of at least ``nbytes`` (a page when 0); its content is whatever was there.
@@ -148,7 +164,9 @@ class Pool:
 
     def give_back(self, allocation: Allocation, nbytes: int, persistent: bool) -> None:
         """What Block.close calls, perhaps from the garbage collector in the middle of ``take``: it never waits."""
-        self._returned.append((allocation, nbytes, persistent))
+        launched = self._launched
+        at = 0 if launched is None else launched()
+        self._returned.append((allocation, nbytes, persistent, at))
         if self._closed and self._lock.acquire(blocking=False):
             try:
                 self._drop_all()
@@ -205,11 +223,11 @@ class Pool:
     def _collect(self) -> None:
         """Files what came back since the last time."""
         while self._returned:
-            allocation, nbytes, persistent = self._returned.popleft()
+            free = self._returned.popleft()
             self._serial += 1
-            self._free[self._serial] = (allocation, nbytes, persistent)
-            bisect.insort(self._free_sizes, (nbytes, self._serial))
-            self._cached += nbytes
+            self._free[self._serial] = free
+            bisect.insort(self._free_sizes, (free[1], self._serial))
+            self._cached += free[1]
             self._used_blocks -= 1
         if self._max_cached is not None and self._cached > self._max_cached:
             self._drop(lambda: self._cached - (self._max_cached or 0), keep_persistent=True)
@@ -219,13 +237,31 @@ class Pool:
         at = bisect.bisect_left(self._free_sizes, (size, 0))
         if at == len(self._free_sizes):
             return None
-        found, serial = self._free_sizes[at]
-        if found > size + max(size // 3, PAGE):
+        found, _ = self._free_sizes[at]
+        largest = size + max(size // 3, PAGE)
+        if found > largest:
             return None
+        if self._launched is not None:
+            return self._ended_fit(at, largest)
         # Of equal sizes the youngest is warmest in the caches.
-        after = bisect.bisect_left(self._free_sizes, (found, self._serial + 1)) - 1
-        _, serial = self._free_sizes.pop(after)
-        allocation, nbytes, _ = self._free.pop(serial)
+        return self._take_free(bisect.bisect_left(self._free_sizes, (found, self._serial + 1)) - 1)
+
+    def _ended_fit(self, begin: int, largest: int) -> tuple[Allocation, int] | None:
+        """The smallest fit that no launch uses any more; waits where too much memory is still in use."""
+        end = bisect.bisect_right(self._free_sizes, (largest, self._serial))
+        ended = self._ended()
+        for at in range(begin, end):
+            if self._free[self._free_sizes[at][1]][3] <= ended:
+                return self._take_free(at)
+        pending = sum(nbytes for _, nbytes, _, launched in self._free.values() if launched > ended)
+        if pending < MOST_PENDING:
+            return None
+        self._synchronize()
+        return self._take_free(begin) if begin < len(self._free_sizes) else None
+
+    def _take_free(self, at: int) -> tuple[Allocation, int]:
+        _, serial = self._free_sizes.pop(at)
+        allocation, nbytes, _, _ = self._free.pop(serial)
         self._cached -= nbytes
         return allocation, nbytes
 
@@ -265,13 +301,13 @@ class Pool:
 
     def _drop(self, excess: Callable[[], int], *, keep_persistent: bool = False) -> None:
         """Frees cached blocks, oldest first, until ``excess`` is no longer positive."""
-        serials = [s for s, (_, _, kept) in self._free.items() if not (keep_persistent and kept)]
+        serials = [s for s, (_, _, kept, _) in self._free.items() if not (keep_persistent and kept)]
         if serials and excess() > 0:
             self._synchronize()
         for serial in serials:
             if excess() <= 0:
                 return
-            allocation, nbytes, _ = self._free.pop(serial)
+            allocation, nbytes, _, _ = self._free.pop(serial)
             del self._free_sizes[bisect.bisect_left(self._free_sizes, (nbytes, serial))]
             self._cached -= nbytes
             self._allocated -= nbytes

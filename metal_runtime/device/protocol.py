@@ -183,6 +183,14 @@ class Device(Protocol):
         """Waits for all streams. Raises KernelFault for one that failed."""
         ...
 
+    def launched(self) -> int:
+        """A moment that is not before any launch so far, on any stream; never before an earlier answer."""
+        ...
+
+    def ended(self) -> int:
+        """A moment: every launch up to then has ended. It does not wait."""
+        ...
+
     def capture(self, path: str) -> AbstractContextManager[None]:
         """What runs within the block is written to a file for the vendor's tools.
 

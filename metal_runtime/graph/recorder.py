@@ -15,6 +15,7 @@ import numpy as np
 from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.pool import Block
+from metal_runtime.device.protocol import Stream
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, ShapeError
 from metal_runtime.graph.calls import elementwise_call, is_square, reduce_call
@@ -28,7 +29,7 @@ from metal_runtime.ops.product_shapes import sizes_of
 from metal_runtime.ops.promotion import Weak
 from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar
-from metal_runtime.runtime.session import Session
+from metal_runtime.runtime.session import Session, enter_stream, leave_stream
 from metal_runtime.runtime.sessions import session_of
 from metal_runtime.strided import contiguous
 from metal_runtime.value import Cell, Value
@@ -45,7 +46,12 @@ class Recorder:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._lock = threading.RLock()
-        self._pending: list[weakref.ref[Cell]] = []
+        self._default: list[weakref.ref[Cell]] = []
+        """What is pending on the default stream."""
+
+        self._streams: dict[Stream, list[weakref.ref[Cell]]] = {}
+        """What is pending on every stream, once there are several."""
+
         self._calls: dict[tuple[Any, ...], Elementwise] = {}
         self._reductions: dict[tuple[Any, ...], Reduce] = {}
         self._products: dict[tuple[Any, ...], MatMul] = {}
@@ -194,10 +200,13 @@ class Recorder:
 
     def flush(self, wanted: Value | None = None) -> None:
         """Starts everything that is pending and that somebody still holds."""
-        if not self._pending and wanted is None:
+        waiting = self._pending
+        if not waiting and wanted is None:
             return
         with self._lock:
-            pending, self._pending = self._pending, []
+            count = len(waiting)  # other threads may go on recording
+            pending = waiting[:count]
+            del waiting[:count]
             cells = [cell for cell in (ref() for ref in pending) if cell is not None]
             roots = [cell.value for cell in cells if cell.value.operation is not None]
             if wanted is not None and wanted.operation is not None:
@@ -235,15 +244,41 @@ class Recorder:
         finally:
             self._observers.remove(plans.append)
 
+    def flush_all(self) -> None:
+        """The same for every stream."""
+        self.flush()
+        for stream, waiting in list(self._streams.items()):
+            if waiting:
+                enter_stream(self._session, stream)
+                try:
+                    self.flush()
+                finally:
+                    leave_stream()
+
+    def forget(self, stream: Stream) -> None:
+        """A stream that nobody uses any more has nothing pending."""
+        self._streams.pop(stream, None)
+
+    @property
+    def _pending(self) -> list[weakref.ref[Cell]]:
+        """What was recorded for the current stream and has not run."""
+        if not self._session.has_streams:
+            return self._default
+        stream = self._session.stream
+        if stream is self._session.device.stream:
+            return self._default
+        return self._streams.setdefault(stream, [])
+
     def _recorded(self, value: Value, nbytes: int, exported: bool) -> MetalBuffer:
         session = self._session
         if nbytes == 0:
             return session.empty(value.shape, value.dtype)
-        if len(self._pending) >= MOST_PENDING:
+        pending = self._pending if session.has_streams else self._default
+        if len(pending) >= MOST_PENDING:
             self.flush()
         cell = Cell(value)
         buffer = MetalBuffer(session, cell, value.shape, value.dtype, nbytes)
-        self._pending.append(weakref.ref(cell))
+        pending.append(weakref.ref(cell))
         if self._eager:
             self.flush()
         elif exported and _is_exported(value):

@@ -44,7 +44,7 @@ class KernelStep:
 
     def run(self, session: Session, memory: Sequence[Block], scalars: Sequence[bytes]) -> None:
         bindings = bound(self.arguments, memory, scalars)
-        session.device.stream.launch(self.pipeline, self.config, bindings)
+        session.stream.launch(self.pipeline, self.config, bindings)
 
 
 @dataclass(frozen=True, slots=True)

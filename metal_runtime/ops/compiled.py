@@ -69,4 +69,4 @@ def launch(
     bindings: list[Binding] = [buffer._bound() for buffer in ordered]
     bindings += [n if isinstance(n, bytes) else struct.pack("=I", n) for n in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
-    session.device.stream.launch(pipeline, config, bindings)
+    session.stream.launch(pipeline, config, bindings)

@@ -31,7 +31,7 @@ class LaunchPlan:
     """
 
     __slots__ = (
-        "_arguments", "_configs", "_flush", "_launch", "_optional_buffers", "_packers", "_sizes", "_traits", "name",
+        "_arguments", "_configs", "_flush", "_optional_buffers", "_packers", "_sizes", "_traits", "name",
         "needs_threadgroup", "pipeline", "session",
     )  # fmt: skip
 
@@ -49,9 +49,7 @@ class LaunchPlan:
         self._optional_buffers = optional_buffers
         self.pipeline = pipeline
         self.session = session
-        device = session.device
-        self._traits = device.traits
-        self._launch = device.stream.launch
+        self._traits = session.device.traits
         self._flush = session.flush
         self._arguments = pipeline.signature.arguments
         self._packers = [_packer(argument, session) for argument in self._arguments]
@@ -89,7 +87,7 @@ class LaunchPlan:
             return
         if self._sizes is not None:
             self._sizes.check(config.grid, args)
-        self._launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
+        self.session.stream.launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
 
     def _launch_checked(self, config: LaunchConfig, args: Sequence[Any]) -> None:
         uploads = Uploads(self.name, self.session, self._optional_buffers)
@@ -99,7 +97,7 @@ class LaunchPlan:
             bindings.append(uploads.bind(argument, value) if binding is None else binding)
         if self._sizes is not None:
             self._sizes.check(config.grid, args)
-        self._launch(self.pipeline, config, bindings)
+        self.session.stream.launch(self.pipeline, config, bindings)
         uploads.copy_back()
 
     def _config(self, grid: Any, threadgroup: Any, names: tuple[str, str]) -> LaunchConfig:

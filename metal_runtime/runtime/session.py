@@ -15,10 +15,10 @@ from typing import Any
 from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.buffer_host import ArrayGraph
 from metal_runtime.device.pool import Block, Pool
-from metal_runtime.device.protocol import Device
+from metal_runtime.device.protocol import Device, Stream
 from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
-from metal_runtime.errors import DeviceError
+from metal_runtime.errors import DeviceError, IrisError
 from metal_runtime.logging import get_logger
 from metal_runtime.runtime.cache import ProgramCache
 from metal_runtime.runtime.kernel_registry import KernelRegistry
@@ -29,7 +29,7 @@ _SESSIONS = "metal_runtime.runtime.sessions"  # its `session_on(name)` finds the
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LoggedEvent:
     """Something that took time, as ``api.log_event`` tells it."""
 
     name: str
@@ -49,7 +49,7 @@ class Shared:
     """Where the process' sequence of random numbers stands."""
 
     persistent_default: bool = False
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=10_000))
+    events: deque[LoggedEvent] = field(default_factory=lambda: deque(maxlen=10_000))
 
     def forked(self) -> Shared:
         """The child's own after a fork; locks that another thread of the parent held are not in it."""
@@ -70,6 +70,9 @@ class Session:
         self.programs = ProgramCache(lambda program: self.device.load(program))
         self.closed = False
         """For good; ``sessions.py`` puts a fresh session in its place."""
+        self._retired: deque[tuple[int, Stream]] = deque()
+        self.has_streams = False
+        """Whether there ever was a stream besides the default one."""
         self._lock = threading.RLock()
         self._device: Device | None = None
         self._pool: Pool | None = None
@@ -96,6 +99,41 @@ class Session:
                     self._device = open_device(self.device_name)
                 device = self._device
         return device
+
+    @property
+    def stream(self) -> Stream:
+        """Where launches go: the stream of the innermost ``with api.Stream():`` block of this thread or task, else the default one."""
+        if self.has_streams:
+            here = _stream_here.get()
+            while here is not None:
+                if here.session is self:
+                    return here.stream
+                here = here.outer
+        return (self._device or self.device).stream
+
+    def new_stream(self) -> Stream:
+        """Another stream, behind all that is on the default one: from now on memory is reused with care."""
+        device = self.device
+        with self._lock:
+            if not self.has_streams:
+                self.pool.share(device.launched, device.ended)
+                self.has_streams = True
+            for _ in range(len(self._retired)):
+                moment, old = self._retired.popleft()
+                if moment > device.ended():
+                    self._retired.append((moment, old))
+        stream, event = device.new_stream(), device.new_event()
+        device.stream.record(event)  # what was given back before is used by nothing else
+        stream.wait(event)
+        return stream
+
+    def retire(self, stream: Stream) -> None:
+        """Keeps a stream that nobody uses any more until all on it has ended; never waits, as finalizers call it."""
+        device = self._device
+        if device is not None:
+            self._retired.append((device.launched(), stream))
+        if self._graph is not None:
+            self._graph.forget(stream)
 
     @property
     def pool(self) -> Pool:
@@ -135,7 +173,7 @@ class Session:
         return found
 
     def flush(self) -> None:
-        """Starts what operators have recorded."""
+        """Starts what operators have recorded for the current stream."""
         if self._graph is not None:
             self._graph.flush()
 
@@ -147,7 +185,7 @@ class Session:
     def synchronize(self) -> None:
         """Runs what operators have recorded, and waits until all has ended. Raises KernelFault."""
         if self._graph is not None and not self.closed:
-            self._graph.flush()
+            self._graph.flush_all()
         self.wait()
 
     # --- operators -------------------------------------------------------------------------------
@@ -162,23 +200,32 @@ class Session:
 
     # --- its end ---------------------------------------------------------------------------------
 
-    def log_event(self, event: Event) -> None:
+    def log_event(self, event: LoggedEvent) -> None:
         """Keeps an event (the last 10,000 are kept) and logs it."""
         self.shared.events.append(event)
         get_logger().debug("%s %s %.3f ms", event.phase, event.name, event.duration_ms)
 
     def close(self) -> None:
-        """Gives memory, threads and handles back, for good; may be called twice."""
+        """Gives memory, threads and handles back, for good; may be called twice.
+
+        Waits for what runs, and raises the KernelFault of a launch that failed once all is given back.
+        """
         with self._lock:
             device, self._device = self._device, None
             pool, self._pool = self._pool, None
             abandoned, self.closed = self.closed, True
         if abandoned or device is None:
             return
-        device.synchronize()
+        fault = None
+        try:
+            device.synchronize()
+        except IrisError as error:  # a Ctrl-C goes through: launches may still use the memory
+            fault = error
         if pool is not None:
             pool.close()
         device.close()
+        if fault is not None:
+            raise fault
 
     def abandon(self) -> None:
         """After a fork the child has the parent's memory but none of its threads: the device is not touched again.
@@ -186,6 +233,31 @@ class Session:
         Buffers of the parent stay readable.
         """
         self.closed = True
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHere:
+    """The stream that is current in a thread or task, and what is when its block ends."""
+
+    session: Session
+    stream: Stream
+    outer: StreamHere | None
+
+
+_stream_here: contextvars.ContextVar[StreamHere | None] = contextvars.ContextVar(
+    "iris_stream", default=None
+)
+
+
+def enter_stream(session: Session, stream: Stream) -> None:
+    """Makes a stream current in this thread or task."""
+    _stream_here.set(StreamHere(session, stream, _stream_here.get()))
+
+
+def leave_stream() -> None:
+    """Makes the stream current that was before the latest ``enter_stream``."""
+    here = _stream_here.get()
+    _stream_here.set(None if here is None else here.outer)
 
 
 _persistent_here: contextvars.ContextVar[bool | None] = contextvars.ContextVar(

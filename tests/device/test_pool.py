@@ -214,3 +214,67 @@ def test_many_threads_share_a_pool(allocator):
     assert pool.statistics().used_blocks == 0
     pool.trim()
     assert allocator.live == 0
+
+
+# --- several streams -----------------------------------------------------------------------------
+
+
+class Clock:
+    """What a device counts: launches so far, and up to which all have ended."""
+
+    def __init__(self) -> None:
+        self.now = self.done = 10
+
+    def shared(self, allocator: FakeAllocator, **options: object) -> Pool:
+        pool = Pool(allocator, synchronize=self.catch_up, **options)
+        pool.share(lambda: self.now, lambda: self.done)
+        return pool
+
+    def catch_up(self) -> None:
+        self.done = self.now
+
+
+def test_memory_in_flight_is_reused_when_its_launches_have_ended(allocator):
+    clock = Clock()
+    pool = clock.shared(allocator)
+    block = pool.take(100)
+    first = block.binding[0]
+    clock.now = 12
+    block.close()
+    clock.done = 11
+    other = pool.take(100)
+    assert other.binding[0] is not first
+    clock.done = 12
+    assert pool.take(100).binding[0] is first
+    assert pool.statistics().used_blocks == 1
+
+
+def test_a_larger_fit_is_taken_whose_launches_have_ended(allocator):
+    clock = Clock()
+    pool = clock.shared(allocator)
+    small, large = pool.take(9 * PAGE), pool.take(10 * PAGE)
+    wanted = large.binding[0]
+    large.close()
+    clock.now = 13
+    small.close()
+    assert pool.take(9 * PAGE).binding[0] is wanted
+
+
+def test_a_request_waits_where_much_memory_is_in_flight(allocator, monkeypatch):
+    monkeypatch.setattr("metal_runtime.device.pool.MOST_PENDING", 4 * PAGE)
+    clock = Clock()
+    pool = clock.shared(allocator)
+    for turn in range(50):
+        clock.now = 20 + turn
+        pool.take(PAGE).close()
+    assert pool.statistics().allocated_bytes <= 5 * PAGE
+    assert clock.done > 20
+
+
+def test_a_limit_is_kept_with_memory_in_flight(allocator):
+    clock = Clock()
+    pool = clock.shared(allocator, limit=3 * PAGE)
+    for turn in range(50):
+        clock.now = 20 + turn
+        pool.take(PAGE * (1 + turn % 2)).close()
+        assert pool.statistics().allocated_bytes <= 3 * PAGE

@@ -49,6 +49,7 @@ def run(source: str) -> np.ndarray:
     view[:] = [-1, 2, -3, 4]
     pipeline = device.load(read_program(source)).pipeline("scale")
     device.stream.launch(pipeline, LaunchConfig((4, 1, 1), (4, 1, 1)), [block.binding])
+    device.stream.synchronize()
     return view.copy()
 
 

@@ -91,6 +91,11 @@ class FakeDevice:
     def synchronize(self) -> None:
         self.stream.synchronize()
 
+    def launched(self) -> int:
+        return len(self.stream.launches)
+
+    ended = launched
+
     def close(self) -> None:
         self.closed += 1
 

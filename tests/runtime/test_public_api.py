@@ -69,7 +69,7 @@ def test_the_package():
 def test_the_api():
     assert {name: plain(getattr(api, name)) for name in SIGNATURES} == SIGNATURES
     assert sorted(api.__all__) == sorted(
-        [*SIGNATURES, "ComputeDevice", "DType", "KernelRegistry", "MetalBuffer"]
+        [*SIGNATURES, "ComputeDevice", "DType", "Event", "KernelRegistry", "MetalBuffer", "Stream"]
     )
 
 

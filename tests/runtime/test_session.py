@@ -13,7 +13,7 @@ from metal_runtime.dtype import DType
 from metal_runtime.errors import DeviceError, LaunchError
 from metal_runtime.kernel import kernel
 from metal_runtime.runtime import MetalBuffer, get_runtime
-from metal_runtime.runtime.session import Event, Session
+from metal_runtime.runtime.session import LoggedEvent, Session
 from metal_runtime.runtime.sessions import get_session, set_session
 from tests.runtime.fake_device import FakeDevice
 
@@ -126,8 +126,8 @@ def test_events_are_kept(fake):
     api.log_event("upload", 1.5)
     api.log_event("compile", 2, phase="compile")
     assert list(fake.shared.events) == [
-        Event("upload", 1.5, "run"),
-        Event("compile", 2.0, "compile"),
+        LoggedEvent("upload", 1.5, "run"),
+        LoggedEvent("compile", 2.0, "compile"),
     ]
 
 

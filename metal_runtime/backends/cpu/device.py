@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
+import weakref
+from collections import deque
 from contextlib import AbstractContextManager
 
 from metal_runtime import settings
@@ -12,9 +15,15 @@ from metal_runtime.backends.cpu.entry import SIMD_WIDTH
 from metal_runtime.backends.cpu.memory import CpuAllocator
 from metal_runtime.backends.cpu.native_runtime import native_runtime
 from metal_runtime.backends.cpu.pipeline import MAX_THREADS_PER_THREADGROUP, CpuProgram
-from metal_runtime.backends.cpu.stream import CpuEvent, CpuStream, own_event
+from metal_runtime.backends.cpu.stream import (
+    CpuEvent,
+    CpuStream,
+    last_exception,
+    own_event,
+    unsettled,
+)
 from metal_runtime.device.protocol import Device, DeviceTraits, Event
-from metal_runtime.errors import DeviceError
+from metal_runtime.errors import DeviceError, IrisError
 from metal_runtime.msl import clang
 from metal_runtime.program import MslProgram
 
@@ -27,7 +36,11 @@ class CpuDevice:
         runtime.set_threads(settings.worker_threads())
         runtime.limit_time(settings.time_limit())
         self.allocator = CpuAllocator()
-        self.stream = CpuStream()
+        self._lock = threading.Lock()
+        self._dropped: deque[int] = deque()
+        self._has_others = False
+        self._others: weakref.WeakSet[CpuStream] = weakref.WeakSet()
+        self.stream = CpuStream(self._dropped.append)
 
     @functools.cached_property
     def traits(self) -> DeviceTraits:
@@ -46,21 +59,60 @@ class CpuDevice:
         )
 
     def new_stream(self) -> CpuStream:
-        return CpuStream()
+        stream = CpuStream(self._dropped.append)
+        with self._lock:
+            self._sweep()
+            self._others.add(stream)
+            self._has_others = True
+        return stream
 
     def new_event(self) -> CpuEvent:
         return CpuEvent()
 
     def seconds_between(self, first: Event, second: Event) -> float:
-        times = [own_event(event).recorded_at for event in (first, second)]
-        if times[0] is None or times[1] is None:
-            raise DeviceError(
-                "an event that was not recorded has no time", hint="call stream.record(event)"
-            )
-        return times[1] - times[0]
+        marks = []
+        for event in (own_event(first), own_event(second)):
+            event.synchronize()
+            if event.mark is None:
+                raise DeviceError(
+                    "an event that was not recorded has no time", hint="call stream.record(event)"
+                )
+            marks.append(event.mark)
+        return marks[1].seconds - marks[0].seconds
 
     def synchronize(self) -> None:
-        """Nothing to wait for."""
+        """Waits for every stream; the first error is raised when all have ended."""
+        if not self._has_others:
+            self.stream.synchronize()
+            return
+        faults: list[BaseException] = []
+        with self._lock:
+            streams, dropped = (self.stream, *self._others), list(self._dropped)
+        for stream in streams:
+            try:
+                stream.synchronize()
+            except IrisError as fault:
+                faults.append(fault)
+        faults += [last_exception() for handle in dropped if native_runtime().synchronize(handle)]
+        with self._lock:
+            self._sweep()
+        if faults:
+            raise faults[0]
+
+    def _sweep(self) -> None:
+        """With the lock held: gives native streams that nobody holds back, once all on them has ended and was told."""
+        for _ in range(len(self._dropped)):
+            handle = self._dropped.popleft()
+            if unsettled(handle).value:
+                self._dropped.append(handle)
+            else:
+                native_runtime().free_stream(handle)
+
+    def launched(self) -> int:
+        return int(native_runtime().launched())
+
+    def ended(self) -> int:
+        return int(native_runtime().ended())
 
     def capture(self, path: str) -> AbstractContextManager[None]:
         raise DeviceError(
@@ -73,8 +125,11 @@ class CpuDevice:
         return CpuProgram(program)
 
     def close(self) -> None:
-        """Ends the worker threads; a later launch starts them again."""
-        native_runtime().stop_workers()
+        """Waits for what runs, and ends the worker threads; a later launch starts them again."""
+        try:
+            self.synchronize()
+        finally:
+            native_runtime().stop_workers()
 
 
 def vectors() -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+from typing import Any
 
 from metal_runtime.backends.cpu.compiler import native_runtime_object
 
@@ -35,24 +36,30 @@ class Divergence(ctypes.Structure):
     )
 
 
+class NativeFailure(ctypes.Structure):
+    """``Failure`` of native/threads.h: how a launch ended, and which."""
+
+    _fields_ = (
+        ("outcome", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("pipeline", ctypes.c_void_p),
+        ("address", ctypes.c_uint64),
+        ("report", Divergence),
+    )
+
+
 class NativeRuntime:
     """The functions of the native half."""
 
     def __init__(self) -> None:
         library = load_object(str(native_runtime_object()))
-        self.launch = library.iris_launch
-        self.launch.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
-        self.launch.restype = ctypes.c_uint32
+        self._declare_streams(library)
         self.allocate = library.iris_allocate
         self.allocate.argtypes = (ctypes.c_uint64,)
         self.allocate.restype = ctypes.c_uint64
         self.free = library.iris_free
         self.free.argtypes = (ctypes.c_uint64, ctypes.c_uint64)
         self.free.restype = None
-        self.fault_address = library.iris_fault_address
-        self.fault_address.restype = ctypes.c_uint64
-        self.divergence = library.iris_divergence
-        self.divergence.restype = ctypes.POINTER(Divergence)
         self.set_threads = library.iris_set_threads
         self.set_threads.argtypes = (ctypes.c_uint32,)
         self.set_threads.restype = None
@@ -65,12 +72,36 @@ class NativeRuntime:
         self.stop_workers = library.iris_stop_workers
         self.stop_workers.restype = None
         library.iris_after_fork.restype = None
-        os.register_at_fork(after_in_child=library.iris_after_fork)
+        library.iris_before_fork.restype = None
+        os.register_at_fork(before=library.iris_before_fork, after_in_child=library.iris_after_fork)
+
+    def _declare_streams(self, library: ctypes.CDLL) -> None:
+        """Streams and marks are addresses; what is declared as c_uint32 without a comment is an Outcome."""
+        pointer, number, place = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
+        self.launch = _function(library.iris_launch, number, ctypes.c_char_p)
+        self.synchronize = _function(library.iris_synchronize, number, pointer)
+        self.failure = _function(library.iris_failure, ctypes.POINTER(NativeFailure))
+        self.new_stream = _function(library.iris_new_stream, pointer)
+        self.free_stream = _function(library.iris_free_stream, None, pointer)
+        self.record = _function(library.iris_record, pointer, pointer)
+        self.wait = _function(
+            library.iris_wait, number, pointer, pointer
+        )  # whether there was memory
+        self.wait_for_mark = _function(library.iris_wait_for_mark, number, pointer)
+        self.mark_time = _function(library.iris_mark_time, place, pointer)
+        self.release_mark = _function(library.iris_release_mark, None, pointer)
+        self.launched = _function(library.iris_launched, place)
+        self.ended = _function(library.iris_ended, place)
 
     def limit_time(self, seconds: float) -> None:
         """Ends kernels that run longer than this."""
         self.time_limit = seconds
         self._set_time_limit(int(min(seconds * 1e9, 2.0**62)))
+
+
+def _function(function: Any, result: Any, *arguments: Any) -> Any:
+    function.restype, function.argtypes = result, arguments
+    return function
 
 
 @functools.cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 
 from metal_runtime.backends.cpu.native_runtime import Divergence
-from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.errors import DeviceMemoryError, KernelFault, LaunchError
 from metal_runtime.msl.diagnostics import python_span
 from metal_runtime.msl.msl_to_cpp import TranslationUnit
@@ -30,7 +29,7 @@ class Outcome(enum.IntEnum):
 
 
 def exception_of(
-    outcome: Outcome, kernel: str, config: LaunchConfig, *, address: int, time_limit: float
+    outcome: Outcome, kernel: str, *, address: int, time_limit: float
 ) -> BaseException:
     """What a launch that ended so raises; ``address`` is the one a MEMORY fault touched, 0 if unknown."""
     match outcome:
@@ -70,10 +69,7 @@ def exception_of(
             return KeyboardInterrupt()
         case Outcome.NO_THREADS:
             return DeviceMemoryError("the system has no memory for a thread")
-    return LaunchError(
-        f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched",
-        kernel=kernel,
-    )
+    return LaunchError("this grid and threadgroup cannot be launched", kernel=kernel)
 
 
 _COLUMN_BITS = 12

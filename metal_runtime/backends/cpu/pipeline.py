@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from metal_runtime.backends.cpu.entry import (
     runs_by_threadgroup,
 )
 from metal_runtime.backends.cpu.native_runtime import (
+    NativeFailure,
     NativePipeline,
     function_address,
     load_object,
@@ -39,7 +41,7 @@ WORTH_A_SIZE = 65_536
 MOST_SIZES = 8
 """So many sizes of threadgroup get code of their own, a kernel."""
 
-_HEADER_BYTES = 32
+_HEADER_BYTES = 48
 _RELATIVE = 1 << 63  # marks an argument that is an offset into the request itself
 
 
@@ -69,6 +71,12 @@ class NativeCode:
     native: NativePipeline
     library: ctypes.CDLL
     handle: int
+    kernel: str
+    pipeline: weakref.ref[CpuPipeline]
+
+
+_CODES: dict[int, NativeCode] = {}
+"""By handle, and for good, as the code itself stays mapped: a launch in a queue may outlive its pipeline."""
 
 
 class CpuPipeline:
@@ -90,7 +98,7 @@ class CpuPipeline:
         self._count = count
         self._sized: dict[Extent, NativeCode] = {}
         padding = -(_HEADER_BYTES + 8 * count) % 16
-        self._pack = struct.Struct(f"8I{count}Q{padding}x").pack
+        self._pack = struct.Struct(f"8I{2 + count}Q{padding}x").pack
         self._values_at = _HEADER_BYTES + 8 * count + padding
 
     def _native(self, library: ctypes.CDLL, count: int) -> NativeCode:
@@ -100,7 +108,10 @@ class CpuPipeline:
             argument_count=count,
             meets=self.strategy != LOOPS,
         )
-        return NativeCode(native, library, ctypes.addressof(native))
+        handle = ctypes.addressof(native)
+        code = NativeCode(native, library, handle, self.signature.name, weakref.ref(self))
+        _CODES[handle] = code
+        return code
 
     def handle(self, config: LaunchConfig) -> int:
         """The address of what the native runtime launches: for long launches by regions, code made for their size."""
@@ -115,8 +126,11 @@ class CpuPipeline:
         made = self._native(library, self._count)
         return self._sized.setdefault(config.threadgroup, made).handle
 
-    def request(self, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
-        """The launch as native/pool.cpp reads it: counts, addresses, then the bytes of values."""
+    def request(self, stream: int, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
+        """The launch as native/launches.cpp reads it: counts, addresses, then the bytes of values.
+
+        ``stream`` is a native stream's handle.
+        """
         words = []
         values = b""
         for binding in bindings:
@@ -127,9 +141,9 @@ class CpuPipeline:
                 values += binding + bytes(-len(binding) % 16)  # type: ignore[operator]
         nbytes, offsets = self._memory.of_launch(config.threadgroup_memory)
         try:
-            return (
-                self._pack(*config.grid, *config.threadgroup, nbytes, 0, *words, *offsets) + values
-            )
+            length = self._values_at + len(values)
+            header = (nbytes, length, stream, self.handle(config))
+            return self._pack(*config.grid, *config.threadgroup, *header, *words, *offsets) + values
         except struct.error:
             raise self._bad_request(config, bindings) from None
 
@@ -139,23 +153,39 @@ class CpuPipeline:
             return LaunchError(
                 f"{len(bindings)} arguments are bound, it has {wanted}", kernel=self.signature.name
             )
+        return self.bad_launch(config)
+
+    def bad_launch(self, config: LaunchConfig) -> LaunchError:
+        """What a launch of a shape raises that cannot be."""
         return LaunchError(
             f"grid {config.grid} with threadgroups of {config.threadgroup} cannot be launched",
             kernel=self.signature.name,
         )
 
-    def exception(self, outcome: Outcome, config: LaunchConfig) -> BaseException:
-        """What a launch that ended so raises; to be asked in the thread that made it."""
-        runtime = native_runtime()
+    def fault(self, failure: NativeFailure) -> BaseException:
+        """What a launch of this kernel that ended so raises."""
+        outcome = Outcome(failure.outcome)
         if outcome is Outcome.DIVERGED:
-            return divergence(runtime.divergence().contents, self._unit, self._program)
-        return exception_of(
-            outcome,
-            self.signature.name,
-            config,
-            address=runtime.fault_address(),
-            time_limit=runtime.time_limit,
-        )
+            return divergence(failure.report, self._unit, self._program)
+        return fault_of(outcome, self.signature.name, failure)
+
+
+def exception(failure: NativeFailure) -> BaseException:
+    """What a launch that failed raises, whichever pipeline it was of."""
+    outcome = Outcome(failure.outcome)
+    if outcome is Outcome.INTERRUPTED:
+        return KeyboardInterrupt()
+    if not failure.pipeline:
+        return fault_of(outcome, "a kernel", failure)
+    code = _CODES[failure.pipeline]
+    pipeline = code.pipeline()
+    return fault_of(outcome, code.kernel, failure) if pipeline is None else pipeline.fault(failure)
+
+
+def fault_of(outcome: Outcome, kernel: str, failure: NativeFailure) -> BaseException:
+    """What a launch raises whose outcome says all."""
+    limit = native_runtime().time_limit
+    return exception_of(outcome, kernel, address=failure.address, time_limit=limit)
 
 
 class CpuProgram:

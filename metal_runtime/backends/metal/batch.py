@@ -33,6 +33,9 @@ class Batch:
     waited: Sequence[Awaited] = ()
     """Those that it waits for."""
 
+    since: int = 0
+    """When its first command was noted, as ``MetalDevice.launched`` counts."""
+
     fault: IrisError | None = None
     gpu_start: float = 0.0
     gpu_end: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import weakref
 from contextlib import AbstractContextManager
 
@@ -61,6 +62,13 @@ class MetalDevice:
                 faults.append(fault)
         if faults:
             raise faults[0]
+
+    def launched(self) -> int:
+        return time.perf_counter_ns()
+
+    def ended(self) -> int:
+        pending = [stream.pending_since() for stream in list(self._streams)]
+        return min([time.perf_counter_ns(), *(since - 1 for since in pending if since is not None)])
 
     def capture(self, path: str) -> AbstractContextManager[None]:
         return capture(path, self._device, self._framework, self.synchronize)

@@ -81,6 +81,7 @@ class MetalStream:
         self._progress = MetalEvent(device).shared
         self._noted: list[Command] = []
         self._noted_bytes = 0
+        self._noted_since = 0
         self._noted_events: list[Recorded] = []
         self._noted_waits: list[Awaited] = []
         self._in_flight: deque[Batch] = deque()
@@ -167,11 +168,28 @@ class MetalStream:
         if batch.fault is not None:
             raise batch.fault
 
+    def pending_since(self) -> int | None:
+        """When the oldest launch was noted that has not ended, by ``perf_counter_ns``; None: all have. It does not wait.
+
+        0 where another thread waits for the stream at this moment.
+        """
+        if not self._lock.acquire(blocking=False):
+            return 0
+        try:
+            for batch in self._in_flight:
+                if batch.buffer.status() < MTLCommandBufferStatusCompleted:
+                    return batch.since
+            return self._noted_since if self._noted else None
+        finally:
+            self._lock.release()
+
     # --- batches ---------------------------------------------------------------------------------
 
     def _note(self, command: Command, nbytes: int) -> None:
         with self._lock:
             self._raise_fault()
+            if not self._noted:
+                self._noted_since = time.perf_counter_ns()
             self._noted.append(command)
             self._noted_bytes += nbytes
             most = NEXT_BATCHES if self._in_flight else FIRST_BATCH
@@ -198,7 +216,7 @@ class MetalStream:
             if raising:
                 self._raise_fault()
             return None
-        batch.events, batch.waited = events, waited
+        batch.events, batch.waited, batch.since = events, waited, self._noted_since
         self._in_flight.append(batch)
         return batch
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import threading
 from typing import Any
 
 import numpy as np
 
 from metal_runtime.backends.cpu.device import CpuDevice, open_device
 from metal_runtime.backends.cpu.pipeline import CpuPipeline
+from metal_runtime.backends.cpu.stream import CpuStream
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.msl.signature import read_program
 
@@ -19,6 +21,16 @@ HEADER = "#include <metal_stdlib>\nusing namespace metal;\n"
 @functools.cache
 def device() -> CpuDevice:
     return open_device()
+
+
+def stream_here() -> CpuStream:
+    """A stream of this thread's own: what fails on another one is none of its business."""
+    if not hasattr(_here, "stream"):
+        _here.stream = device().new_stream()
+    return _here.stream
+
+
+_here = threading.local()
 
 
 def pipeline(source: str, name: str = "f") -> CpuPipeline:
@@ -46,7 +58,9 @@ def run(
         else:
             bindings.append(argument if isinstance(argument, bytes) else argument.tobytes())
     try:
-        device().stream.launch(compiled, LaunchConfig(three(grid), three(group)), bindings)
+        stream = stream_here()
+        stream.launch(compiled, LaunchConfig(three(grid), three(group)), bindings)
+        stream.synchronize()
         for array, allocation in allocations:
             array[...] = memory_of(allocation, array.shape, array.dtype)
     finally:

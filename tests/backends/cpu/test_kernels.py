@@ -104,6 +104,7 @@ def test_offsets_into_a_buffer(rng: np.random.Generator) -> None:
     device().stream.launch(
         compiled, LaunchConfig((7, 1, 1), (4, 1, 1)), [(allocation, 4 * 3), (allocation, 4 * 40)]
     )
+    device().stream.synchronize()
     np.testing.assert_array_equal(memory[40:47], before[3:10])
     np.testing.assert_array_equal(
         np.delete(memory, range(40, 47)), np.delete(before, range(40, 47))
@@ -121,6 +122,7 @@ def test_in_place_and_overlapping(rng: np.random.Generator) -> None:
     device().stream.launch(
         compiled, LaunchConfig((100_000, 1, 1), (256, 1, 1)), [(allocation, 0), (allocation, 0)]
     )
+    device().stream.synchronize()
     np.testing.assert_array_equal(memory, before * 2)
     del memory
     device().allocator.free(allocation)

@@ -82,6 +82,7 @@ def launch(
             bindings.append(argument.tobytes())
     try:
         device().stream.launch(pipeline, LaunchConfig(three(grid), three(group), memory), bindings)
+        device().stream.synchronize()
         for array, allocation in allocations:
             array[...] = memory_of(allocation, array.shape, array.dtype)
     finally:

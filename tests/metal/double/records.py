@@ -6,6 +6,7 @@ import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
+from metal_runtime.backends.cpu.native_runtime import native_runtime
 from metal_runtime.backends.cpu.pipeline import CpuPipeline
 from metal_runtime.backends.cpu.stream import CpuStream
 from metal_runtime.device.launch_config import LaunchConfig
@@ -69,7 +70,9 @@ class Dispatch:
     """Memory that it only reads, as it was at the commit: its checksum and how often the GPU had written to it."""
 
     def run(self) -> None:
-        CpuStream().launch(self.pipeline, self.config, self.bindings)
+        stream = CpuStream(native_runtime().free_stream)
+        stream.launch(self.pipeline, self.config, self.bindings)
+        stream.synchronize()
 
 
 @dataclass(slots=True)

@@ -82,7 +82,7 @@ void keep_only_this_thread() {
     Thread *own = this_thread();
     for (Thread *thread = registry; thread; thread = thread->following) {
         thread->serving = nullptr;
-        thread->call.state = Call::ended(thread->call.state);
+        thread->visits = thread->interrupted = 0;
         if (thread != own) thread->in_use = 0;
     }
     if (own) {

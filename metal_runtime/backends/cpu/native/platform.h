@@ -29,6 +29,9 @@ int madvise(void *, u64, int);
 int clock_gettime(int, struct TimeSpec *);
 long syscall(long, ...);
 int getpid();
+void *malloc(u64);
+void free(void *);
+void *memcpy(void *, const void *, u64);
 int _setjmp(void *) __attribute__((returns_twice));
 [[noreturn]] void _longjmp(void *, int);
 }
@@ -130,6 +133,9 @@ struct StandardFloats {
 
 template <class T> static T load(const T &place) { return __atomic_load_n(&place, __ATOMIC_SEQ_CST); }
 template <class T> static void store(T &place, T value) { __atomic_store_n(&place, value, __ATOMIC_SEQ_CST); }
+/// Nanoseconds of spinning before a thread sleeps.
+constexpr u64 SPIN_NS = 20000;
+
 template <class T> static T add(T &place, T value) { return __atomic_fetch_add(&place, value, __ATOMIC_SEQ_CST); }
 
 /// A lock held for a few instructions; 0 free, 1 held, 2 held and waited for.

@@ -21,14 +21,26 @@ struct Pipeline {
     double cost;
 };
 
-/// One launch in progress. It lives in its caller's Thread, so that late looks at it stay harmless.
+/// How a launch failed, as Python reads it (NativeFailure).
+struct Failure {
+    u32 outcome, reserved;
+    Pipeline *pipeline;
+    u64 address;               // the address that a MEMORY fault touched
+    iris_fiber_report report;  // of a DIVERGED launch
+};
+
+struct Stream;
+
+/// One launch in progress. It lives in its Stream, so that late looks at it stay harmless.
 struct Call {
     __iris::Entry entry;
     const void *arguments[MAX_ARGUMENTS];
     __iris::Launch launch;
+    Stream *stream;
+    Pipeline *pipeline;
     u64 total, grain;
     u64 next;          // the first work item that nobody has taken
-    u32 workers;       // pool threads inside; the caller sleeps on it
+    u32 open, workers; // whether the pool's workers may join, and threads inside since then
     u32 state;         // the Outcome, whether a call is in progress, and which: one word, so that nobody ends a later call
     u64 address;       // the address that a MEMORY fault touched
     u64 memory_bytes;  // of threadgroup memory; 0 when the kernel's threads work alone
@@ -39,6 +51,7 @@ struct Call {
     static u32 begun(u32 state) { return ((state & ~(SERIAL - 1)) + SERIAL) | IN_PROGRESS; }
     static u32 ended(u32 state) { return state & ~IN_PROGRESS; }
     bool running() const { return (load(state) & OUTCOME) == FINISHED; }
+    bool has_work() const { return load(next) < total && running(); }
     /// Writes the outcome if the call still is the one whose state was `seen`, and has none yet.
     bool end(u32 seen, Outcome outcome) {
         u32 expected = (seen & ~OUTCOME) | FINISHED;
@@ -52,10 +65,13 @@ struct Thread {
     iris_fiber_arena *fibers;               // its stacks, made when a kernel first needs them
     u64 memory_bytes;                       // how much threadgroup memory it has
     Call *volatile serving;                 // the call whose kernel this thread runs now
-    Call call;                              // the call that this thread makes
+    Failure failure;                        // what the last function that Python called here returned
+    Stream *inside;                         // the stream that this thread launches on or waits for
+    u32 visits;                             // odd while it does
+    u32 interrupted;                        // whether a Ctrl-C came meanwhile
     pthread_t handle;
     bool is_main;
-    u32 seen_state;   // the watchdog's: what it saw last, and since when
+    u32 seen_visits;  // the watchdog's: what it saw last, and since when
     u64 seen_since;
     Thread *following;
     void *stack;      // the alternate signal stack, if it is ours
@@ -74,5 +90,7 @@ void strip(Thread *thread);
 void install_fault_handlers();
 /// Ends `call`, if its state still is `seen`, and what runs for it. The registry must be locked.
 void stop_call(Call &call, u32 seen, Outcome outcome);
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
 
 constexpr int FAULTS[] = {SIG_FPE, SIG_SEGV, SIG_BUS, SIG_ILL, SIG_TRAP};

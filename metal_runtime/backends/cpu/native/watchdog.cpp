@@ -1,5 +1,5 @@
 // The watchdog: one thread that looks at running calls, ends those over the time limit, and those a Ctrl-C is meant for.
-#include "threads.h"
+#include "streams.h"
 
 constexpr long TICK_NS = 20000000;
 constexpr u64 LONG_NS = 60000000;  // a call that lasts longer listens for Ctrl-C
@@ -39,28 +39,53 @@ static void listen(bool wanted) {
     }
 }
 
-/// Looks at every call once. Returns whether any runs.
-static bool look(u64 time, u32 &seen_interrupts) {
-    Locked hold(registry_lock);
-    bool any = false, main_is_long = false;
+/// Looks at the call of every stream. Returns whether any runs.
+static bool look_at_calls(u64 time) {
+    bool any = false;
+    for (Stream *stream = load(streams); stream; stream = stream->following) {
+        Call &call = stream->call;
+        u32 state = load(call.state);
+        if (!(state & Call::IN_PROGRESS)) continue;
+        any = true;
+        bool waits = load(call.next) == 0 && load(call.workers) == 0;  // for workers that others keep busy
+        if (waits || (stream->seen_state ^ state) & ~Call::OUTCOME) {
+            stream->seen_state = state;
+            stream->seen_since = time;
+        }
+        if (time - stream->seen_since > load(limit_ns)) stop_call(call, state, TIME_LIMIT);
+        else if (!call.running()) stop_call(call, state, FINISHED);  // it has failed: end the rest of it
+    }
+    return any;
+}
+
+/// Looks whether the main thread launches or waits, and passes a Ctrl-C on. Returns whether it does.
+static bool look_at_main(u64 time, u32 &seen_interrupts) {
+    bool inside = false, is_long = false;
     bool interrupted = load(interrupts) != seen_interrupts;
     seen_interrupts = load(interrupts);
     for (Thread *thread = registry; thread; thread = thread->following) {
-        u32 state = load(thread->call.state);
-        if (!(state & Call::IN_PROGRESS)) continue;
-        any = true;
-        if ((thread->seen_state ^ state) & ~Call::OUTCOME) {
-            thread->seen_state = state;
+        u32 visits = load(thread->visits);
+        if (!thread->is_main || !thread->in_use || visits % 2 == 0) continue;
+        inside = true;
+        if (thread->seen_visits != visits) {
+            thread->seen_visits = visits;
             thread->seen_since = time;
         }
-        u64 lasted = time - thread->seen_since;
-        main_is_long |= thread->is_main && lasted > LONG_NS;
-        if (thread->is_main && interrupted) stop_call(thread->call, state, INTERRUPTED);
-        else if (lasted > load(limit_ns)) stop_call(thread->call, state, TIME_LIMIT);
-        else if (!thread->call.running()) stop_call(thread->call, state, FINISHED);  // it has failed: end the rest of it
+        is_long |= time - thread->seen_since > LONG_NS;
+        Call &call = thread->inside->call;
+        u32 state = load(call.state);
+        if (!interrupted) continue;
+        store(thread->interrupted, 1u);
+        if (state & Call::IN_PROGRESS) stop_call(call, state, INTERRUPTED);
     }
-    listen(main_is_long);
-    return any;
+    listen(is_long);
+    return inside;
+}
+
+static bool look(u64 time, u32 &seen_interrupts) {
+    Locked hold(registry_lock);
+    bool running = look_at_calls(time);
+    return look_at_main(time, seen_interrupts) || running;
 }
 
 static void *watch_calls(void *) {
@@ -101,4 +126,4 @@ void reset_watchdog() {
 }
 
 /// Nanoseconds after which a launch is ended.
-extern "C" __attribute__((visibility("default"))) void iris_set_time_limit(u64 nanoseconds) { store(limit_ns, nanoseconds); }
+EXPORT void iris_set_time_limit(u64 nanoseconds) { store(limit_ns, nanoseconds); }
