@@ -262,7 +262,7 @@ class Recorder:
     @property
     def _pending(self) -> list[weakref.ref[Cell]]:
         """What was recorded for the current stream and has not run."""
-        if not self._session.has_streams:
+        if not self._session.has_streams or self._session.closed:
             return self._default
         stream = self._session.stream
         if stream is self._session.device.stream:

@@ -210,13 +210,18 @@ class Session:
 
         Waits for what runs, and raises the KernelFault of a launch that failed once all is given back.
         """
+        fault = None
+        try:
+            if self._graph is not None and not self.closed:
+                self._graph.flush_all()  # buffers stay readable
+        except IrisError as error:
+            fault = error
         with self._lock:
             device, self._device = self._device, None
             pool, self._pool = self._pool, None
             abandoned, self.closed = self.closed, True
         if abandoned or device is None:
             return
-        fault = None
         try:
             device.synchronize()
         except IrisError as error:  # a Ctrl-C goes through: launches may still use the memory

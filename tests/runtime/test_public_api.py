@@ -45,7 +45,7 @@ SIGNATURES = {
 BUFFER = """
 T all any argmax argmin astype broadcast_to ceil close closed copy copy_from cos device dtype exp expand_dims
 flatten flip floor gelu item itemsize log mT max mean min moveaxis nbytes ndim numel numpy persistent prod
-ravel relu reshape rsqrt shape sigmoid sin size sqrt squeeze std strides sum swapaxes tanh to to_numpy tolist
+ravel relu reshape rsqrt shape sigmoid sin size sqrt squeeze std strides sum swapaxes tanh to to_device to_numpy tolist
 transpose var
 """
 
@@ -69,7 +69,16 @@ def test_the_package():
 def test_the_api():
     assert {name: plain(getattr(api, name)) for name in SIGNATURES} == SIGNATURES
     assert sorted(api.__all__) == sorted(
-        [*SIGNATURES, "ComputeDevice", "DType", "Event", "KernelRegistry", "MetalBuffer", "Stream"]
+        [
+            *SIGNATURES,
+            "ComputeDevice",
+            "DType",
+            "Event",
+            "KernelRegistry",
+            "MetalBuffer",
+            "Stream",
+            "random",
+        ]
     )
 
 
