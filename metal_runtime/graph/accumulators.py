@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metal_runtime.dtype import DType
+from metal_runtime.graph.blocks import LANES
 from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import ULONG, Arguments, Namer, scaled, total
 from metal_runtime.graph.lowering import RowResult, Term, terms_below
@@ -18,9 +19,6 @@ from metal_runtime.ir.nodes import Array, Assign, Constant, Declare, Expr, For, 
 from metal_runtime.msl_types import AddressSpace, Pointer
 from metal_runtime.ops.expressions import apply, convert
 from metal_runtime.ops.reduction_table import Reduction
-
-LANES = 32
-"""Accumulators of a thread: several vectors of them hide the latency of one operation."""
 
 
 @dataclass(frozen=True, slots=True)

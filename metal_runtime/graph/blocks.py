@@ -12,6 +12,9 @@ from metal_runtime.graph.trace import Node, RefKind, Structure
 BLOCK = 4096
 """How many elements are one block of a reduction by blocks, at least: it bounds the rounding of sums."""
 
+LANES = 128
+"""Elements that a thread reduces side by side: more than compilers unroll, so that they make vectors of them."""
+
 ROWS_PER_UNIT = 8
 """With fewer rows for each compute unit, long rows are reduced by blocks."""
 
@@ -42,7 +45,8 @@ def _partial(node: Node, traits: DeviceTraits) -> Partial | None:
         return None
     length = math.prod(operation.source[axis] for axis in operation.axes)
     rows = math.prod(operation.kept)
-    lines = rows if operation.source and len(operation.source) - 1 in operation.axes else rows // 16
+    innermost = bool(operation.source) and len(operation.source) - 1 in operation.axes
+    lines = rows if innermost else -(-rows // LANES)
     if length < 2 * BLOCK or lines >= ROWS_PER_UNIT * traits.compute_units:
         return None
     outermost = next(axis for axis in operation.axes if operation.source[axis] > 1)

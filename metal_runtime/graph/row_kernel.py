@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from metal_runtime.graph.accumulators import (
-    LANES,
     Reduced,
     combined,
     lane_loop,
-    level_of,
     number,
     place_along,
     read_reductions,
@@ -23,9 +21,11 @@ from metal_runtime.graph.accumulators import (
     stored,
     ulong,
 )
+from metal_runtime.graph.blocks import LANES
 from metal_runtime.graph.generated import Generated, PlacedOutput, finished, outputs_of
 from metal_runtime.graph.grid import coordinates, grid_of
 from metal_runtime.graph.groups import Kernel
+from metal_runtime.graph.kept_elements import writes_of
 from metal_runtime.graph.kernel_text import (
     ULONG,
     Arguments,
@@ -65,7 +65,6 @@ class _RowKernel:
         self._kernel = kernel
         self._graph = graph
         self._reduced = read_reductions(kernel, graph)
-        self._levels = {reduced.index: reduced.level for reduced in self._reduced}
         terms = list(terms_below(*kernel.terms()))
         loads = [term for term in terms if isinstance(term, LoadAt)]
         self._outputs = outputs_of(kernel, graph, layouts)
@@ -86,6 +85,9 @@ class _RowKernel:
             and walk.axes[innermost].size >= FEW_COLUMNS
         )
         self._lane_axis = innermost if self._columns else self._loops[-1]
+        self._writes = writes_of(
+            zip(self._outputs, kernel.whole, strict=False), layouts, self._reduced, self.arguments
+        )
         self._names = Namer()
         self._places: dict[int, Expr] = {}
         """The coordinate along each axis, while it is known."""
@@ -206,11 +208,7 @@ class _RowKernel:
     def _stage(self, stage: int, stages: int, lanes: Expr | None) -> list[Stmt]:
         """What can be computed of a row once the reductions of the stages before are known."""
         reduced = [r for r in self._reduced if r.level == stage]
-        whole = [
-            (output, term)
-            for output, (_, term) in zip(self._outputs, self._kernel.whole, strict=False)
-            if level_of(term, self._levels) == stage
-        ]
+        whole = [(w.output, w.term) for w in self._writes if w.stage == stage]
         if not reduced and not whole:
             return []
         statements = [start(r, self._names) for r in reduced]

@@ -40,8 +40,8 @@ _PUBLIC = {"max": "amax", "min": "amin"}
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> MetalBuffer:
     """The sum along ``axis``; 0 of no elements. Integers and bool give int64 or uint64.
 
-    Floats are added in float32, in 32 chains a row side by side, and rows longer than 8,192 in blocks: the error
-    is at most about n / 32 rounding errors of the sum of magnitudes in a row, and 128 of them in a long one.
+    Floats are added in float32, in 128 chains a row side by side, few rows longer than 8,192 in blocks of 4,096:
+    the error is at most about n / 128 + 7 roundings of the sum of magnitudes, and 39 a step where there are blocks.
     """
     return reduced("sum", x, axis, keepdims)
 

@@ -8,17 +8,17 @@ kernel void argmin_int64(
     constant uint& length [[buffer(2)]],
     uint row0 [[thread_position_in_grid]])
 {
-    int argmin0_lanes[32] = {};
-    uint argmin0_places[32] = {};
+    int argmin0_lanes[128] = {};
+    uint argmin0_places[128] = {};
     ulong a_row = ulong(row0) * ulong(length);
     ulong out_row = row0;
-    for (ulong lane = 0ul; lane < 32ul; lane++) {
+    for (ulong lane = 0ul; lane < 128ul; lane++) {
         argmin0_lanes[lane] = 2147483647;
         argmin0_places[lane] = 4294967295u;
     }
-    ulong whole = ulong(length) - (ulong(length) % 32ul);
-    for (ulong k = 0ul; k < whole; k += 32ul) {
-        for (ulong lane_2 = 0ul; lane_2 < 32ul; lane_2++) {
+    ulong whole = ulong(length) - (ulong(length) % 128ul);
+    for (ulong k = 0ul; k < whole; k += 128ul) {
+        for (ulong lane_2 = 0ul; lane_2 < 128ul; lane_2++) {
             int element = a[a_row + (k + lane_2)];
             uint argmin0_places_lane_2 = argmin0_places[lane_2];
             int argmin0_lanes_lane_2 = argmin0_lanes[lane_2];
@@ -41,11 +41,11 @@ kernel void argmin_int64(
         argmin0_lanes[lane_3] = next0_2;
         argmin0_places[lane_3] = next1_2;
     }
-    for (ulong step = 0ul; step < 5ul; step++) {
-        for (ulong lane_4 = 0ul; lane_4 < (16ul >> (step & 63ul)); lane_4++) {
-            uint argmin0_places_value = argmin0_places[lane_4 + (16ul >> (step & 63ul))];
+    for (ulong step = 0ul; step < 7ul; step++) {
+        for (ulong lane_4 = 0ul; lane_4 < (64ul >> (step & 63ul)); lane_4++) {
+            uint argmin0_places_value = argmin0_places[lane_4 + (64ul >> (step & 63ul))];
             uint argmin0_places_lane_4 = argmin0_places[lane_4];
-            int argmin0_lanes_value = argmin0_lanes[lane_4 + (16ul >> (step & 63ul))];
+            int argmin0_lanes_value = argmin0_lanes[lane_4 + (64ul >> (step & 63ul))];
             int argmin0_lanes_lane_4 = argmin0_lanes[lane_4];
             bool common = (argmin0_places_value != 4294967295u)
                     & ((argmin0_places_lane_4 == 4294967295u)

@@ -12,36 +12,36 @@ kernel void fused_cast_div_sub_mul_add_rsqrt_and_1_more(
     constant uint& length [[buffer(6)]],
     uint row0 [[thread_position_in_grid]])
 {
-    float sum1_lanes[32] = {};
-    float sum5_lanes[32] = {};
+    float sum1_lanes[128] = {};
+    float sum5_lanes[128] = {};
     ulong a_row = ulong(row0) * ulong(length);
     ulong out_row = ulong(row0) * ulong(length);
-    for (ulong lane = 0ul; lane < 32ul; lane++) {
+    for (ulong lane = 0ul; lane < 128ul; lane++) {
         sum1_lanes[lane] = 0.0f;
     }
-    ulong rest = ulong(length) % 32ul;
+    ulong rest = ulong(length) % 128ul;
     ulong whole = ulong(length) - rest;
-    for (ulong k = 0ul; k < whole; k += 32ul) {
-        for (ulong lane_2 = 0ul; lane_2 < 32ul; lane_2++) {
+    for (ulong k = 0ul; k < whole; k += 128ul) {
+        for (ulong lane_2 = 0ul; lane_2 < 128ul; lane_2++) {
             sum1_lanes[lane_2] += float(a[a_row + (k + lane_2)]);
         }
     }
     for (ulong lane_3 = 0ul; lane_3 < ulong(length) - whole; lane_3++) {
         sum1_lanes[lane_3] += float(a[a_row + (whole + lane_3)]);
     }
-    for (ulong step = 0ul; step < 5ul; step++) {
-        for (ulong lane_4 = 0ul; lane_4 < (16ul >> (step & 63ul)); lane_4++) {
-            sum1_lanes[lane_4] += sum1_lanes[lane_4 + (16ul >> (step & 63ul))];
+    for (ulong step = 0ul; step < 7ul; step++) {
+        for (ulong lane_4 = 0ul; lane_4 < (64ul >> (step & 63ul)); lane_4++) {
+            sum1_lanes[lane_4] += sum1_lanes[lane_4 + (64ul >> (step & 63ul))];
         }
     }
     float sum1 = sum1_lanes[0ul];
-    for (ulong lane_5 = 0ul; lane_5 < 32ul; lane_5++) {
+    for (ulong lane_5 = 0ul; lane_5 < 128ul; lane_5++) {
         sum5_lanes[lane_5] = 0.0f;
     }
     ulong whole_2 = ulong(length) - rest;
     float quotient = sum1 / k0;
-    for (ulong k_2 = 0ul; k_2 < whole_2; k_2 += 32ul) {
-        for (ulong lane_6 = 0ul; lane_6 < 32ul; lane_6++) {
+    for (ulong k_2 = 0ul; k_2 < whole_2; k_2 += 128ul) {
+        for (ulong lane_6 = 0ul; lane_6 < 128ul; lane_6++) {
             float sub_value = float(a[a_row + (k_2 + lane_6)]) - quotient;
             sum5_lanes[lane_6] += sub_value * sub_value;
         }
@@ -51,9 +51,9 @@ kernel void fused_cast_div_sub_mul_add_rsqrt_and_1_more(
         float sub_value_2 = float(a[a_row + (whole_2 + lane_7)]) - quotient_2;
         sum5_lanes[lane_7] += sub_value_2 * sub_value_2;
     }
-    for (ulong step_2 = 0ul; step_2 < 5ul; step_2++) {
-        for (ulong lane_8 = 0ul; lane_8 < (16ul >> (step_2 & 63ul)); lane_8++) {
-            sum5_lanes[lane_8] += sum5_lanes[lane_8 + (16ul >> (step_2 & 63ul))];
+    for (ulong step_2 = 0ul; step_2 < 7ul; step_2++) {
+        for (ulong lane_8 = 0ul; lane_8 < (64ul >> (step_2 & 63ul)); lane_8++) {
+            sum5_lanes[lane_8] += sum5_lanes[lane_8 + (64ul >> (step_2 & 63ul))];
         }
     }
     float sum5 = sum5_lanes[0ul];
