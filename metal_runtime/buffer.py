@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from metal_runtime import dlpack
 from metal_runtime.array_operators import ArrayOperators
 from metal_runtime.device.pool import Block, Pool
 from metal_runtime.device.protocol import BufferBinding
@@ -254,12 +255,22 @@ class MetalBuffer(ArrayOperators):
         """For ``memoryview(buffer)`` on Python 3.12 and later; before, use ``memoryview(buffer.numpy())``."""
         return memoryview(self.numpy().data)
 
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.numpy().__dlpack__(**options)
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """For ``torch.from_dlpack(buffer)`` and the like: the memory itself, kept alive; after all launches so far."""
+        return dlpack.exported(
+            self.numpy(), stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self.numpy().__dlpack_device__()
-        return device
+        self._open()
+        return dlpack.CPU
 
     def __len__(self) -> int:
         if not self._shape:

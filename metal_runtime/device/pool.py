@@ -2,7 +2,7 @@
 
 Each Block that ``Pool.take`` gives out owns its memory alone. The memory comes back when the Block
 is closed or collected, never before: a NumPy view holds its Block, so it outlives the buffer it was
-made from. What has come back waits in the pool for the next request of about its size.
+made from. ``Pool.adopt`` makes a Block of memory that is not the pool's. What has come back waits in the pool for the next request of about its size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from metal_runtime.device.protocol import Allocation, Allocator, BufferBinding
+from metal_runtime.device.protocol import Allocation, Allocator, BufferBinding, HostBytes
 from metal_runtime.errors import DeviceMemoryError
 
 PAGE = mmap.PAGESIZE
@@ -52,7 +52,10 @@ class PoolStatistics:
 
 
 class Block:
-    """Memory on loan from a pool: exactly one owner, at least the bytes asked for, page aligned."""
+    """Memory on loan from a pool: exactly one owner, at least the bytes asked for, page aligned.
+
+    An adopted block's memory is someone else's: it stays where it is when the block is closed.
+    """
 
     __slots__ = ("_allocation", "_pool", "binding", "nbytes", "persistent")
 
@@ -77,6 +80,10 @@ class Block:
             "typestr": "|u1",
             "version": 3,
         }
+
+    def disown(self) -> None:
+        """Closing gives nothing back from now on."""
+        self._allocation = None
 
     def close(self) -> None:
         """Gives the memory back to the pool; may be called twice. Nothing may point into it any more."""
@@ -118,6 +125,16 @@ class Pool:
         self._allocated = self._cached = self._used_blocks = self._hits = self._misses = 0
         self._peak = 0
         self._closed = False
+
+    def adopt(self, memory: HostBytes) -> Block:
+        """A writable array's own memory as a block: kept alive, never reused, no part of the figures.
+
+        Raises:
+            SharingError: the device cannot use memory of this place or size.
+        """
+        block = Block(self, self._allocator.adopt(memory), memory.nbytes, persistent=False)
+        block.disown()
+        return block
 
     def take(self, nbytes: int, *, persistent: bool = False) -> Block:
         """A block of at least ``nbytes`` (a page when 0); its content is whatever was there.

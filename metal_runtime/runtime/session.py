@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.device.pool import Pool
 from metal_runtime.device.protocol import Device
@@ -114,6 +116,19 @@ class Session:
         for extent in shape:
             nbytes *= extent
         return MetalBuffer(self, self.pool.take(nbytes, persistent=persistent), shape, dtype)
+
+    def adopt(self, array: np.ndarray[Any, Any]) -> MetalBuffer:
+        """A buffer over the memory of a writable array in C order, which it keeps alive.
+
+        Raises:
+            SharingError: the device cannot use memory of this place or size.
+            DTypeError: Metal has no such dtype.
+        """
+        dtype = DType.from_numpy(array.dtype)
+        if not array.size:
+            return self.empty(array.shape, dtype)
+        block = self.pool.adopt(array.reshape(-1).view(np.uint8))
+        return MetalBuffer(self, block, array.shape, dtype)
 
     def elsewhere(self, device: str) -> Session:
         """The session of a device; this one, if it is its own and open."""
