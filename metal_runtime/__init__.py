@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         LaunchError,
         MslError,
         ShapeError,
+        SharingError,
         UnknownKernelError,
         UnsupportedPythonError,
     )
@@ -59,6 +60,7 @@ _HOMES = {
         "LaunchError",
         "MslError",
         "ShapeError",
+        "SharingError",
         "UnknownKernelError",
         "UnsupportedPythonError",
     ],
@@ -83,6 +85,7 @@ __all__ = [
     "MetalBuffer",
     "MslError",
     "ShapeError",
+    "SharingError",
     "UnknownKernelError",
     "UnsupportedPythonError",
     "__version__",

@@ -44,6 +44,7 @@ __all__ = [
     "empty_like",
     "enable_persistence_default",
     "explain",
+    "from_dlpack",
     "full",
     "fused",
     "launch",
@@ -73,19 +74,36 @@ def __getattr__(name: str) -> Any:
 # --- arrays --------------------------------------------------------------------------------------
 
 
-def asarray(array: Any, *, persistent: bool | None = None) -> MetalBuffer:
+def asarray(array: Any, *, copy: bool | None = None, persistent: bool | None = None) -> MetalBuffer:
     """A buffer with a copy of the elements, in C order and in the array's own dtype.
 
-    Python floats become float32, Python integers int32, as far as they fit. A buffer is returned as it is.
+    Python floats become float32, Python integers int32, as far as they fit. A buffer is returned as it is,
+    or, with ``copy=True``, as a new one.
+    ``copy=False`` takes a writable array's own memory for the buffer, or raises: what either writes, both show.
+    The buffer keeps the array alive. Metal shares whole pages only, the CPU device any memory.
     ``persistent=True`` keeps the memory in the pool after the buffer is closed, until ``trim()``, so that
     the next buffer of about this size need not be made anew; other memory stays only while there is room.
 
     Raises:
         DTypeError: Metal has no such dtype; for float64 the hint says how to convert.
+        SharingError: with ``copy=False``, the memory cannot be shared.
     """
     if isinstance(array, MetalBuffer):
-        return array
-    return device().asarray(array, persistent=persistent)
+        return device(array.device).asarray(array, copy=copy) if copy else array
+    return device().asarray(array, copy=copy, persistent=persistent)
+
+
+def from_dlpack(source: Any, *, copy: bool | None = None) -> MetalBuffer:
+    """A buffer of another library's array (torch, JAX, MLX, CuPy, NumPy), over its memory where that can be shared.
+
+    What is read-only, not in C order, or on Metal not in whole pages is copied; so is everything with
+    ``copy=True``. ``copy=False`` raises instead.
+
+    Raises:
+        DTypeError: Metal has no such dtype.
+        SharingError: the array has no ``__dlpack__``, or is on a device that the host does not see.
+    """
+    return device().from_dlpack(source, copy=copy)
 
 
 def empty(

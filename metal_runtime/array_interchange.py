@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from metal_runtime import dlpack
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ShapeError
 from metal_runtime.strided import Shape
@@ -36,6 +37,10 @@ class ArrayInterchange:
         raise NotImplementedError
 
     def _elements(self) -> np.ndarray[Any, Any]:
+        raise NotImplementedError
+
+    def _opened(self) -> None:
+        """Raises ClosedBufferError."""
         raise NotImplementedError
 
     def numpy(self) -> np.ndarray[Any, Any]:
@@ -74,12 +79,22 @@ class ArrayInterchange:
         """For ``memoryview(buffer)`` on Python 3.12 and later; before, use ``memoryview(buffer.numpy())``."""
         return memoryview(self.numpy().data)
 
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.numpy().__dlpack__(**options)
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """For ``torch.from_dlpack(buffer)`` and the like: the memory itself, kept alive; after all launches so far."""
+        return dlpack.exported(
+            self.numpy(), stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self.numpy().__dlpack_device__()
-        return device
+        self._opened()
+        return dlpack.CPU
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
         """The array API standard's functions for it. Raises ValueError for a version that there is not."""

@@ -163,6 +163,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
             )
         return self._cell
 
+    def _opened(self) -> None:
+        self._open()
+
     def _layout(self) -> Strided:
         """How its elements lie in the memory of the buffer that it is a view of."""
         value = self._open().value
@@ -356,11 +359,13 @@ class _Export:
 
 
 def _exported(block: Block) -> _Export:
-    export: _Export | None = block.export() if block.export is not None else None
+    export = block.export() if block.export is not None else None
+    if isinstance(export, _Export):
+        return export
+    made = _Export(block)
     if export is None:
-        export = _Export(block)
-        block.export = weakref.ref(export)
-    return export
+        block.export = weakref.ref(made)
+    return made
 
 
 _ARRAYS = (MetalBuffer, np.ndarray)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from metal_runtime import dlpack
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.pool import PoolStatistics
 from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.dtype import DType
+from metal_runtime.errors import SharingError
 from metal_runtime.msl_types import Vector, numpy_storage
 from metal_runtime.runtime.array_arguments import (
     DTypeLike,
@@ -17,9 +19,11 @@ from metal_runtime.runtime.array_arguments import (
     element_of,
     extents_of,
     numpy_array,
+    shared_array,
 )
 from metal_runtime.runtime.session import Session
 from metal_runtime.runtime.sessions import enter_device, leave_device, session_on
+from metal_runtime.runtime.value_arguments import described
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +69,52 @@ class ComputeDevice:
 
     # --- arrays ----------------------------------------------------------------------------------
 
-    def asarray(self, array: Any, *, persistent: bool | None = None) -> MetalBuffer:
+    def asarray(
+        self, array: Any, *, copy: bool | None = None, persistent: bool | None = None
+    ) -> MetalBuffer:
         """As ``api.asarray``, on this device; a buffer of another device is copied."""
         if isinstance(array, MetalBuffer):
-            return array.to(self.backend)
+            return self._of_buffer(array, copy)
+        if copy is False:
+            if persistent:
+                raise SharingError(
+                    "memory that is not the pool's cannot be persistent in it",
+                    hint="leave persistent=True or copy=False out",
+                )
+            return self._session.adopt(shared_array(array))
         source = numpy_array(array)
         dtype = DType.from_numpy(source.dtype)
         buffer = self._session.empty(source.shape, dtype, persistent=persistent)
         buffer._elements()[...] = source
         return buffer
+
+    def from_dlpack(self, source: Any, *, copy: bool | None = None) -> MetalBuffer:
+        """As ``api.from_dlpack``, on this device."""
+        if isinstance(source, MetalBuffer):
+            return self._of_buffer(source, copy)
+        if not hasattr(source, "__dlpack__"):
+            raise SharingError(
+                f"{described(source)} has no __dlpack__", hint="use api.asarray for it"
+            )
+        array = dlpack.imported(source)
+        if not copy:
+            try:
+                return self._session.adopt(shared_array(array))
+            except SharingError:
+                if copy is False:
+                    raise
+        return self.asarray(array)
+
+    def _of_buffer(self, buffer: MetalBuffer, copy: bool | None) -> MetalBuffer:
+        found = buffer.to(self.backend)
+        if copy is False and found is not buffer:
+            raise SharingError(
+                f"device `{self.backend}` shares no memory with `{buffer.device}`, where the buffer is",
+                hint="leave copy=False out",
+            )
+        if copy and found is buffer:
+            return self._session.empty(buffer.shape, buffer.dtype).copy_from(buffer)
+        return found
 
     def empty(
         self, shape: ShapeLike, dtype: DTypeLike = DType.FLOAT32, *, persistent: bool | None = None

@@ -10,6 +10,7 @@ IrisError
 │   └── KernelFault               a kernel that failed while it ran
 ├── DTypeError                    a dtype that Metal has not, or that an operator does not take
 ├── ShapeError                    shapes that do not fit each other
+├── SharingError                  memory that cannot be shared without a copy, or not at all
 ├── ClosedBufferError             use after close
 ├── DeviceMemoryError             out of memory, or over the pool's limit
 ├── DeviceError                   a device that is missing, or that cannot do what was asked
@@ -124,6 +125,10 @@ class DTypeError(IrisError, TypeError):
 
 class ShapeError(IrisError, ValueError):
     """Shapes that do not fit each other."""
+
+
+class SharingError(IrisError, ValueError, BufferError):
+    """Memory that cannot be shared without a copy, or not at all."""
 
 
 class ClosedBufferError(IrisError):

@@ -15,10 +15,13 @@ from metal_runtime.runtime.launch import arguments_by_name
 from metal_runtime.runtime.sessions import get_session, session_of
 from metal_runtime.runtime.specialise import Specialisation, declared_types, specialise
 from metal_runtime.runtime.threadgroups import memory_lengths, require_threadgroup
+from metal_runtime.runtime.tile_constants import checked_space
+from metal_runtime.runtime.tuned_launch import Call, Tuner, Variant
 
 if TYPE_CHECKING:
     from metal_runtime.ir.nodes import Kernel
     from metal_runtime.program import MslProgram, Signature
+    from metal_runtime.tune.space import Space
 
 _CALL_NAMES = ("threads", "threadgroup")  # how errors call grid and threadgroup
 
@@ -40,6 +43,7 @@ class KernelFunction:
         func: Callable[..., Any],
         param_types: Mapping[str, str] | None = None,
         name: str | None = None,
+        tile: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
         if not callable(func) or not hasattr(func, "__code__"):
             raise UnsupportedPythonError(
@@ -59,6 +63,7 @@ class KernelFunction:
         if len(known) == len(self._declared):
             self._typed = self._latest = specialise(func, self.name, known)
         self.param_types = {n: _type_text(t) for n, t in known.items()}
+        self._tuner = None if tile is None else self._tuner_over(checked_space(func, tile))
 
     # --- what it was compiled to -----------------------------------------------------------------
 
@@ -111,7 +116,8 @@ class KernelFunction:
                 hint=f"they are: {', '.join(undeclared)}" if undeclared else None,
             )
         given = dict(zip(undeclared, types, strict=False))
-        return KernelFunction(self.func, {**self.param_types, **given, **named}, self.name)
+        tile = None if self._tuner is None else dict(self._tuner.space.choices)
+        return KernelFunction(self.func, {**self.param_types, **given, **named}, self.name, tile)
 
     # --- launching -------------------------------------------------------------------------------
 
@@ -144,22 +150,47 @@ class KernelFunction:
                 hint=f"call {self.name}({', '.join(self._passed)}, threads=n), "
                 "or threads=(width, height)",
             )
+        self._launch(args, threads, threadgroup, threadgroup_memory)
+
+    def launch(self, args: Sequence[Any], grid: Any, block: Any = None) -> None:
+        """The same with the arguments in a sequence, as ``api.launch_kernel`` does it."""
+        if self._tuner is not None or len(self._passed) < len(self._declared):
+            self._launch(args, grid, block)
+        else:
+            self._specialisation(args).plan(session_of(args)).launch(args, grid, block)
+
+    def _launch(
+        self, args: Sequence[Any], threads: Any, threadgroup: Any = None, lengths: Any = None
+    ) -> None:
+        if self._tuner is None:
+            self._launch_as_it_is(args, threads, threadgroup, lengths)
+        else:
+            self._tuner.launch(Call(args, threads, threadgroup, lengths), session_of(args))
+
+    def _launch_as_it_is(
+        self, args: Sequence[Any], threads: Any, threadgroup: Any, lengths: Any
+    ) -> None:
         plan = self._specialisation(args).plan(session_of(args))
         memory: tuple[int, ...] = ()
-        if threadgroup_memory is not None or len(self._passed) < len(self._declared):
+        if lengths is not None or len(self._passed) < len(self._declared):
             signature = plan.pipeline.signature
             if signature.threadgroup_arguments:
                 require_threadgroup(self.name, signature, threadgroup)
             traits = plan.session.device.traits
-            memory = memory_lengths(self.name, signature, threadgroup_memory, traits)
+            memory = memory_lengths(self.name, signature, lengths, traits)
         plan.launch(args, threads, threadgroup, _CALL_NAMES, memory)
 
-    def launch(self, args: Sequence[Any], grid: Any, block: Any = None) -> None:
-        """The same with the arguments in a sequence, as ``api.launch_kernel`` does it."""
-        if len(self._passed) < len(self._declared):
-            self(*args, threads=grid, threadgroup=block)
-        else:
-            self._specialisation(args).plan(session_of(args)).launch(args, grid, block)
+    def _tuner_over(self, space: Space) -> Tuner:
+        def variant(function: Callable[..., Any]) -> Variant:
+            return KernelFunction(function, self.param_types, self.name)._as_it_is()
+
+        return Tuner(self.name, self.func, space, self._as_it_is(), variant)
+
+    def _as_it_is(self) -> Variant:
+        return Variant(
+            launch=lambda c: self._launch_as_it_is(c.args, c.threads, c.threadgroup, c.memory),
+            plan=lambda args, session: self._specialisation(args).plan(session),
+        )
 
     def _specialisation(self, args: Sequence[Any]) -> Specialisation:
         if self._typed is not None:
@@ -202,7 +233,12 @@ class KernelFunction:
 def kernel(func: Callable[..., Any], /) -> KernelFunction: ...
 @overload
 def kernel(
-    func: None = None, /, *, param_types: Mapping[str, str] | None = None, name: str | None = None
+    func: None = None,
+    /,
+    *,
+    param_types: Mapping[str, str] | None = None,
+    name: str | None = None,
+    tile: Mapping[str, Sequence[Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], KernelFunction]: ...
 def kernel(
     func: Callable[..., Any] | None = None,
@@ -210,18 +246,22 @@ def kernel(
     *,
     param_types: Mapping[str, str] | None = None,
     name: str | None = None,
+    tile: Mapping[str, Sequence[Any]] | None = None,
 ) -> KernelFunction | Callable[[Callable[..., Any]], KernelFunction]:
     """Makes a kernel of a function and registers it under its name; bare, or with types and a name.
 
     ``param_types`` maps parameters to MSL types, ``{"x": "device const float*", "n": "uint"}``; the same
     texts can be annotations. Scalars are passed as ``constant T&``.
+    ``tile`` maps constants that the function reads, and ``"threadgroup"``, to candidates: the first call for each
+    class of sizes measures them on copies, and the fastest is kept on disk (``IRIS_TUNE=0``: the constants as they
+    are). ``threads=`` may then be a function of the configuration: ``threads=lambda tile: n // tile["TILE"]``.
 
     Raises:
         CompileError: the function is no kernel; the error shows the place in it.
     """
 
     def decorate(function: Callable[..., Any]) -> KernelFunction:
-        made = KernelFunction(function, param_types, name)
+        made = KernelFunction(function, param_types, name, tile)
         get_session().kernels.register(made)
         return made
 

@@ -70,3 +70,11 @@ def strategy_wish() -> str | None:
             f"IRIS_STRATEGY is {own!r}", hint="set it to loops, regions or fibers, or unset it"
         )
     return own or None
+
+
+def tuning() -> bool:
+    """``IRIS_TUNE=0``: kernels with ``tile=`` run in their default configuration, nothing is measured or looked up."""
+    own = os.environ.get("IRIS_TUNE") or "1"
+    if own not in ("0", "1"):
+        raise IrisError(f"IRIS_TUNE is {own!r}", hint="set it to 0 or 1, or unset it")
+    return own == "1"

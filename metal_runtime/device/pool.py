@@ -2,7 +2,7 @@
 
 Each Block that ``Pool.take`` gives out owns its memory alone. The memory comes back when the Block
 is closed or collected, never before: a NumPy view holds its Block, so it outlives the buffer it was
-made from. What has come back waits in the pool for the next request of about its size.
+made from. ``Pool.adopt`` makes a Block of memory that is not the pool's. What has come back waits in the pool for the next request of about its size.
 
 A launch that was queued before its memory came back may still use it. On one stream the next owner's
 launches are behind it; with several streams, memory is given out again only when every launch that was
@@ -15,13 +15,12 @@ import bisect
 import gc
 import mmap
 import threading
-import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from metal_runtime.device.protocol import Allocation, Allocator, BufferBinding
+from metal_runtime.device.protocol import Allocation, Allocator, BufferBinding, HostBytes
 from metal_runtime.errors import DeviceMemoryError
 
 PAGE = mmap.PAGESIZE
@@ -63,7 +62,10 @@ class PoolStatistics:
 
 
 class Block:
-    """Memory on loan from a pool: exactly one owner, at least the bytes asked for, page aligned."""
+    """Memory on loan from a pool: exactly one owner, at least the bytes asked for, page aligned.
+
+    An adopted block's memory is someone else's: it stays where it is when the block is closed.
+    """
 
     __slots__ = ("_allocation", "_pool", "binding", "export", "nbytes", "persistent")
 
@@ -73,8 +75,8 @@ class Block:
         self.nbytes = nbytes
         self.persistent = persistent
         self.binding: BufferBinding = (allocation, 0)
-        self.export: weakref.ref[Any] | None = None
-        """While it is alive, a user's NumPy view may write to the memory at any time."""
+        self.export: Callable[[], Any] | None = None
+        """While it gives something, a user's NumPy view may write to the memory at any time."""
 
     @property
     def is_exported(self) -> bool:
@@ -94,6 +96,10 @@ class Block:
             "typestr": "|u1",
             "version": 3,
         }
+
+    def disown(self) -> None:
+        """Closing gives nothing back from now on."""
+        self._allocation = None
 
     def close(self) -> None:
         """Gives the memory back to the pool; may be called twice. Nothing may point into it any more."""
@@ -141,6 +147,16 @@ class Pool:
     def share(self, launched: Callable[[], int], ended: Callable[[], int]) -> None:
         """From now on several streams use this memory; ``launched`` and ``ended`` are the device's."""
         self._launched, self._ended = launched, ended
+
+    def adopt(self, memory: HostBytes) -> Block:
+        """A writable array's own memory as a block: kept alive, never reused, no part of the figures.
+
+        Raises:
+            SharingError: the device cannot use memory of this place or size.
+        """
+        block = Block(self, self._allocator.adopt(memory), memory.nbytes, persistent=False)
+        block.disown()
+        return block
 
     def take(self, nbytes: int, *, persistent: bool = False) -> Block:
         """A block of at least ``nbytes`` (a page when 0); its content is whatever was there.

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.program import MslProgram, Signature
 
@@ -59,6 +61,10 @@ class Allocation(Protocol):
         ...
 
 
+HostBytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+"""The memory of an array on the host, byte by byte."""
+
+
 class Allocator(Protocol):
     """Makes and frees device memory; the pool in front of it reuses what is freed."""
 
@@ -68,6 +74,13 @@ class Allocator(Protocol):
 
     def free(self, allocation: Allocation) -> None:
         """Gives the memory back to the system."""
+        ...
+
+    def adopt(self, memory: HostBytes) -> Allocation:
+        """A writable array's own memory, which the allocation keeps alive; it is never freed here.
+
+        Raises SharingError where the device cannot use memory of this place or size.
+        """
         ...
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from metal_runtime import dlpack
 from metal_runtime.buffer import Shape
 from metal_runtime.dtype import DType
-from metal_runtime.errors import DTypeError, ShapeError
+from metal_runtime.errors import DTypeError, ShapeError, SharingError
 from metal_runtime.msl_types import Vector, parse_value_type
+from metal_runtime.runtime.value_arguments import described
 
 ShapeLike = int | Sequence[int]
 DTypeLike = Any
@@ -42,6 +44,47 @@ def numpy_array(array: Any) -> np.ndarray[Any, Any]:
             hint="pass numbers, lists of numbers, or an array",
         )
     return source
+
+
+def shared_array(source: Any) -> np.ndarray[Any, Any]:
+    """An array over the memory of what a caller passes, never over a copy of it, that a buffer can adopt.
+
+    That is a NumPy array, an array with ``__dlpack__``, or a ``memoryview`` and what one can be made of.
+
+    Raises:
+        SharingError: it has no such memory, or not in C order, or it may not be written.
+    """
+    array = _viewed(source)
+    if not array.flags.c_contiguous:
+        raise SharingError(
+            f"the array of shape {array.shape} and strides {array.strides} is not contiguous in memory",
+            hint="pass np.ascontiguousarray(array), or leave copy=False out",
+        )
+    if not array.flags.aligned:
+        raise SharingError(
+            f"the array begins at an address that is no multiple of its elements' {array.itemsize} bytes",
+            hint="pass array.copy(), or leave copy=False out",
+        )
+    if not array.flags.writeable:
+        raise SharingError(
+            "the memory is read-only, and a buffer's can be written",
+            hint="pass array.copy(), or leave copy=False out",
+        )
+    return array
+
+
+def _viewed(source: Any) -> np.ndarray[Any, Any]:
+    if isinstance(source, np.ndarray):
+        return np.asarray(source)
+    if hasattr(source, "__dlpack__"):
+        return dlpack.imported(source)
+    try:
+        return np.asarray(memoryview(source))
+    except TypeError:
+        raise SharingError(
+            f"{described(source)} has no memory that a buffer can share",
+            hint="pass a NumPy array, or leave copy=False out",
+        ) from None
 
 
 def extents_of(shape: ShapeLike) -> Shape:

@@ -24,6 +24,8 @@ _INACTIVE_BYTES = (
     4096  # Metal's greatest inline value: enough for a value that the kernel does not read
 )
 
+_WIDEST = 32  # bytes: the alignment of long4, MSL's widest
+
 
 def fast_binding(argument: Argument, session: Session) -> Callable[[Any], Binding | None]:
     """The quick way for the usual case: an open buffer of this session and of exactly the parameter's scalar type.
@@ -34,7 +36,7 @@ def fast_binding(argument: Argument, session: Session) -> Callable[[Any], Bindin
     if not isinstance(type_, Pointer):
         return lambda value: None
     wanted = element_of(type_.element)
-    width = storage_width(type_.element)
+    width, alignment = storage_width(type_.element), type_.element.itemsize
 
     # Slots, not properties: one of these runs for each argument of each launch.
     def fast(value: Any) -> Binding | None:
@@ -45,7 +47,8 @@ def fast_binding(argument: Argument, session: Session) -> Callable[[Any], Bindin
 
     def fast_vector(value: Any) -> Binding | None:
         shape = value._shape if value.__class__ is MetalBuffer else ()
-        return fast(value) if shape and shape[-1] % width == 0 else None
+        binding = fast(value) if shape and shape[-1] % width == 0 else None
+        return None if binding is None or binding[0].address % alignment else binding  # type: ignore[union-attr]
 
     if width == 1:
         return fast
@@ -150,7 +153,21 @@ class Uploads:
         ordered = buffer._in_order()
         if ordered is not buffer:
             self.strided.append((buffer, ordered, argument.written))
-        return ordered._bound()
+        binding = ordered._bound()
+        self._check_alignment(argument, binding)
+        return binding
+
+    def _check_alignment(self, argument: Argument, binding: BufferBinding) -> None:
+        """Memory of the pool suits every type; adopted memory begins where an element of its array may."""
+        itemsize = argument.itemsize or 1
+        unit = min(itemsize & -itemsize, _WIDEST)
+        if binding[0].address % unit:
+            raise self._error(
+                argument,
+                f"takes `{argument.type_text}`, whose elements begin at multiples of {unit} bytes; "
+                "the adopted memory does not",
+                "pass api.asarray(array), which copies, or memory that begins there",
+            )
 
     def _check_type(
         self, argument: Argument, dtype: DType, shape: tuple[int, ...], nbytes: int, is_buffer: bool

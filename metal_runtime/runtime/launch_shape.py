@@ -25,7 +25,7 @@ def launch_config(
 
     ``max_threads`` is what the kernel allows in one threadgroup. ``*_name`` is what the caller calls them.
     """
-    threads = _extent(kernel, grid_name, grid)
+    threads = extent(kernel, grid_name, grid)
     for size in threads:
         if size > MAX_GRID:
             raise LaunchError(
@@ -36,7 +36,7 @@ def launch_config(
     limit = min(max_threads, traits.max_threads_per_threadgroup)
     if threadgroup is None:
         return LaunchConfig(threads, default_threadgroup(threads, traits, limit))
-    group = _extent(kernel, threadgroup_name, threadgroup)
+    group = extent(kernel, threadgroup_name, threadgroup)
     count = group[0] * group[1] * group[2]
     if count > limit:
         raise LaunchError(
@@ -63,8 +63,8 @@ def default_threadgroup(grid: Extent, traits: DeviceTraits, limit: int) -> Exten
     return x, y, z
 
 
-def _extent(kernel: str, what: str, value: Any) -> Extent:
-    """1 to 3 positive integers, filled up with 1."""
+def extent(kernel: str, what: str, value: Any) -> Extent:
+    """1 to 3 positive integers, filled up with 1. Raises LaunchError, which calls the value ``what``."""
     parts = tuple(value) if isinstance(value, tuple | list) or _is_array(value) else (value,)
     if not 1 <= len(parts) <= 3:
         raise LaunchError(

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.buffer_host import ArrayGraph
 from metal_runtime.device.pool import Block, Pool
@@ -164,6 +166,20 @@ class Session:
             here = _persistent_here.get()
             persistent = self.shared.persistent_default if here is None else here
         return (self._pool or self.pool).take(nbytes, persistent=persistent)
+
+    def adopt(self, array: np.ndarray[Any, Any]) -> MetalBuffer:
+        """A buffer over the memory of a writable array in C order, which it keeps alive.
+
+        Raises:
+            SharingError: the device cannot use memory of this place or size.
+            DTypeError: Metal has no such dtype.
+        """
+        dtype = DType.from_numpy(array.dtype)
+        if not array.size:
+            return self.empty(array.shape, dtype)
+        block = self.pool.adopt(array.reshape(-1).view(np.uint8))
+        block.export = lambda: array  # whoever has the array can write to it at any time
+        return MetalBuffer._in_block(self, block, array.shape, dtype)
 
     def elsewhere(self, device: str) -> Session:
         """The session of a device; this one, if it is its own and open."""

@@ -19,7 +19,7 @@ DRIVER = Path(__file__).parents[2] / "metal_runtime" / "backends" / "metal"
 _TYPES = {
     "Q": {"int"}, "q": {"int"}, "I": {"int"}, "B": {"bool"}, "d": {"float"}, "v": {"None"},
     "{MTLSize=QQQ}": {"MTLSize"}, "{?=QQQ}": {"MTLSize"}, "{MTLSizeAndAlign=QQ}": {"MTLSizeAndAlign"},
-    "^v": {"Bytes", "Pointer"},
+    "^v": {"Bytes", "Pointer"}, "@?": {"None"},  # no block is passed
 }  # fmt: skip
 _OBJECTS = ("str", "dict[", "list[", "Mapping[", "Sequence[", "MTL", "NS")
 _NOT_OBJECTS = {"MTLSize", "MTLSizeAndAlign"}

@@ -57,6 +57,7 @@ PLANTED = [
     ("declarations", "def endEncoding(self)", "def endEncode(self)", "MTLCommandEncoder has no endEncode"),
     ("declarations", "class MTLHeapDescriptor(", "class MTLHeapDescription(", "Apple has no MTLHeapDescription"),
     ("declarations", "def setSize_(self, size: int, /)", "def setSize_(self, size: str, /)", "setSize: is Q, not str"),
+    ("declarations", "options: int, deallocator: None, /", "options: int, deallocator: int, /", "is @?, not int"),
     ("declarations", "def contents(self) -> Pointer | None", "def contents(self) -> int", "contents gives ^v, not int"),
     ("declarations", "def hasUnifiedMemory(self) -> bool", "def hasUnifiedMemory(self) -> int", "gives B, not int"),
     ("declarations", "def GPUStartTime(self) -> float", "def GPUStartTime(self) -> int", "gives d, not int"),

@@ -47,6 +47,12 @@ class FakeAllocator:
         allocation.freed = True
         self.live -= allocation.nbytes
 
+    def adopt(self, memory: np.ndarray) -> FakeAllocation:
+        made = FakeAllocation.__new__(FakeAllocation)
+        made.memory, made.nbytes = memory, memory.nbytes
+        made.address, made.freed = memory.ctypes.data, False
+        return made
+
 
 class FakePipeline:
     def __init__(self, signature: Signature, run: Callable[..., None] | None = None) -> None:

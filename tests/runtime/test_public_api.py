@@ -14,11 +14,11 @@ from metal_runtime.kernel import KernelFunction
 
 PACKAGE = """
 ClosedBufferError CompileError DType DTypeError DeviceError DeviceMemoryError InternalError IrisError
-KernelFault KernelFunction KernelTypeError LaunchError Library LogLevel MetalBuffer MslError ShapeError
+KernelFault KernelFunction KernelTypeError LaunchError Library LogLevel MetalBuffer MslError ShapeError SharingError
 UnknownKernelError UnsupportedPythonError __version__ api compile configure_logging get_logger kernel metal ops
 """
 SIGNATURES = {
-    "asarray": "(array, *, persistent=None)",
+    "asarray": "(array, *, copy=None, persistent=None)",
     "capture": "(path)",
     "device": "(name=None)",
     "elementwise": "(function)",
@@ -26,6 +26,7 @@ SIGNATURES = {
     "empty_like": "(buffer, *, persistent=None)",
     "explain": "(*buffers)",
     "enable_persistence_default": "(value=True)",
+    "from_dlpack": "(source, *, copy=None)",
     "full": "(shape, value, dtype=DType.FLOAT32, *, persistent=None)",
     "fused": "()",
     "launch": "(source, function_name, grid, block=None, args=())",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 
 import numpy as np
@@ -14,8 +15,8 @@ from metal_runtime.backends.metal.constants import (
 from metal_runtime.backends.metal.heaps import HeapArena, Place
 from metal_runtime.backends.metal.protocols import Framework, MTLBuffer, MTLDevice
 from metal_runtime.backends.metal.residency import Residency
-from metal_runtime.device.protocol import Allocation
-from metal_runtime.errors import DeviceError, DeviceMemoryError, InternalError
+from metal_runtime.device.protocol import Allocation, HostBytes
+from metal_runtime.errors import DeviceError, DeviceMemoryError, InternalError, SharingError
 
 _SHARED = MTLResourceStorageModeShared | MTLResourceHazardTrackingModeTracked
 _PRIVATE = MTLResourceStorageModePrivate | MTLResourceHazardTrackingModeTracked
@@ -45,6 +46,22 @@ class MetalAllocation:
     @property
     def is_private(self) -> bool:
         return self._address is None
+
+
+class AdoptedAllocation(MetalAllocation):
+    """An MTLBuffer over an array's memory. Launches hold it until they have ended; then it goes, and the array may."""
+
+    __slots__ = ("_owner", "_residency")
+
+    def __init__(self, buffer: MTLBuffer, owner: HostBytes, residency: Residency) -> None:
+        super().__init__(buffer, owner.nbytes, owner.ctypes.data, None)
+        self._owner = owner
+        self._residency = residency
+        residency.add(buffer)
+
+    def __del__(self) -> None:
+        self._residency.remove(self.buffer)
+        del self.buffer
 
 
 class MetalAllocator:
@@ -88,6 +105,27 @@ class MetalAllocator:
             return
         del buffer
         self._heaps.give_back(place)
+
+    def adopt(self, memory: HostBytes) -> AdoptedAllocation:
+        """An array's whole pages as shared memory. Raises SharingError for memory that is no whole pages."""
+        address, nbytes = memory.ctypes.data, memory.nbytes
+        if address % mmap.PAGESIZE or nbytes % mmap.PAGESIZE:
+            raise SharingError(
+                f"Metal shares whole pages of {mmap.PAGESIZE} bytes; the array has {nbytes} bytes, "
+                f"{address % mmap.PAGESIZE} bytes into a page",
+                hint="make it on whole pages, np.frombuffer(mmap.mmap(-1, nbytes), dtype), or leave copy=False out",
+            )
+        self._check(nbytes)
+        buffer = self._device.newBufferWithBytesNoCopy_length_options_deallocator_(
+            memory.data, nbytes, _SHARED, None
+        )
+        if buffer is None:
+            raise SharingError(
+                f"Metal does not share these {nbytes} bytes", hint="leave copy=False out"
+            )
+        if _address(buffer, nbytes) != address:
+            raise InternalError("Metal's buffer is not where the adopted memory is")
+        return AdoptedAllocation(buffer, memory, self._residency)
 
     def _counted(self, allocation: MetalAllocation) -> MetalAllocation:
         with self._lock:

@@ -25,7 +25,8 @@ class Residency:
 
     def __init__(self, device: MTLDevice, framework: Framework) -> None:
         self._set = _make(device, framework)
-        self._lock = threading.Lock()
+        # Reentrant: the collector may let an adopted buffer go within `add`.
+        self._lock = threading.RLock()
         self._changed = False
 
     @property
