@@ -180,7 +180,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
             return value
         if value.operation is None:
             return Value(self._shape, self._dtype, block=value.block, layout=self._layout())
-        return Value(self._shape, self._dtype, View(self._movements), (value,))
+        return Value(
+            self._shape, self._dtype, View(value.shape, value.dtype, self._movements), (value,)
+        )
 
     def _in_memory(self) -> Value:
         """Its elements in memory: what is pending is started."""
@@ -323,6 +325,8 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
     def _binary(
         self, operator: str, left: Any, right: Any, out: MetalBuffer | None = None
     ) -> MetalBuffer:
+        if out is None and left.__class__ is MetalBuffer and right.__class__ in _COMMON:
+            return self._host.graph.binary(operator, left, right)
         for operand in (left, right):
             if not isinstance(operand, _OPERANDS):
                 return NotImplemented  # type: ignore[no-any-return]
@@ -369,4 +373,7 @@ def _exported(block: Block) -> _Export:
 
 
 _ARRAYS = (MetalBuffer, np.ndarray)
+_COMMON = frozenset({MetalBuffer, float})
+"""The right operands of most operators."""
+
 _OPERANDS = (MetalBuffer, int, float, np.ndarray, np.generic)

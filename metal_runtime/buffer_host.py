@@ -28,6 +28,10 @@ class ArrayGraph(Protocol[Buffer]):
         """An operator of ``metal_runtime.ops`` by name, or a Definition; the result is of ``dtype``."""
         ...
 
+    def binary(self, operator: str, left: Buffer, right: Any) -> Buffer:
+        """An operator of ``metal_runtime.ops`` on a buffer, and a buffer or a float: the quick way."""
+        ...
+
     def reduce(
         self,
         reduction: Any,

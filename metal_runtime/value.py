@@ -63,13 +63,20 @@ class Cell:
 class View:
     """The operation of a view of a pending value: movements, of which each applies to what was before."""
 
-    __slots__ = ("movements",)
+    __slots__ = ("dtype", "movements", "shape")
 
-    def __init__(self, movements: tuple[Movement, ...]) -> None:
+    def __init__(self, shape: Shape, dtype: DType, movements: tuple[Movement, ...]) -> None:
+        """Of a value of that shape and dtype."""
+        self.shape = shape
+        self.dtype = dtype
         self.movements = movements
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, View) and self.movements == other.movements
+        return (
+            isinstance(other, View)
+            and self.dtype is other.dtype
+            and (self.shape, self.movements) == (other.shape, other.movements)
+        )
 
     def __hash__(self) -> int:
-        return hash(self.movements)
+        return hash((self.shape, self.dtype, self.movements))

@@ -166,6 +166,13 @@ class Pool:
         """
         size = max(-(-nbytes // PAGE), 1) * PAGE
         with self._lock:
+            if self._returned and self._launched is None:
+                latest = self._returned.pop()
+                if latest[1] == size and latest[2] is persistent:
+                    # Of this size, and the warmest in the caches: it need not be filed before it is used again.
+                    self._hits += 1
+                    return Block(self, latest[0], size, persistent)
+                self._returned.append(latest)
             self._collect()
             found = self._best_fit(size)
             if found is None:

@@ -28,7 +28,7 @@ from metal_runtime.ops.operands import check_out, foreign_operand, upload
 from metal_runtime.ops.product_shapes import sizes_of
 from metal_runtime.ops.promotion import Weak
 from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
-from metal_runtime.ops.scalars import pack_scalar
+from metal_runtime.ops.scalars import pack_scalar, packed_scalars
 from metal_runtime.runtime.session import Session, enter_stream, leave_stream
 from metal_runtime.runtime.sessions import session_of
 from metal_runtime.strided import contiguous
@@ -124,6 +124,40 @@ class Recorder:
         if out is not None:
             return self._written(name, value, out)
         return self._recorded(value, call.nbytes, exported)
+
+    def binary(self, operator: str, left: MetalBuffer, right: Any) -> MetalBuffer:
+        """``elementwise`` for a buffer and a buffer or float, which is most calls: the same in a third of the time."""
+        session = self._session
+        cell = left._cell
+        if cell is None or left._movements or left._host is not session or operator == "pow":
+            return self.elementwise(operator, (left, right))
+        a = cell.value
+        if right.__class__ is float:
+            call = self._calls.get((operator, a.shape, a.dtype, Weak.FLOAT, None))
+            if call is None or not right:  # to a dictionary, 0.0 is -0.0
+                return self.elementwise(operator, (left, right))
+            b = packed_scalars.get((right, call.types.operands[1]))
+            if b is None:
+                return self.elementwise(operator, (left, right))
+        else:
+            other = right._cell
+            if other is None or right._movements or right._host is not session:
+                return self.elementwise(operator, (left, right))
+            b = other.value
+            call = self._calls.get((operator, a.shape, a.dtype, b.shape, b.dtype, None))
+            if call is None or (b.block is not None and b.block.export is not None):
+                return self.elementwise(operator, (left, right))
+        pending = self._default
+        if (
+            len(pending) >= MOST_PENDING
+            or not call.nbytes
+            or self._eager
+            or (a.block is not None and a.block.export is not None)
+        ):
+            return self.elementwise(operator, (left, right))
+        value = Cell(Value(call.shape, call.dtype, call, (a, b)))
+        pending.append(weakref.ref(value))
+        return MetalBuffer(session, value, call.shape, call.dtype, call.nbytes)
 
     def reduce(
         self,

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import enum
+import itertools
 import operator
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,7 @@ from metal_runtime.value import Value
 
 @dataclass(slots=True)
 class Trace:
-    """Pending values in an order in which each follows its inputs, and what they read."""
+    """Pending values, each once, in the order in which they were met from the roots on, and what they read."""
 
     key: tuple[Any, ...]
     values: list[Value]
@@ -30,59 +32,50 @@ class Trace:
     scalars: list[bytes]
     """The scalar operands, in the order of the values' inputs."""
 
-    roots: list[int]
-    """Places in ``values`` of what must be in memory."""
+    roots: int
+    """So many of the first values must be in memory."""
 
 
 def trace(
     roots: Sequence[Value], target: Strided | None = None, into: Block | None = None
 ) -> Trace:
-    """What the roots need. With ``into`` the one root is written to that block, by the layout ``target``.
+    """What the roots, each given once, need. With ``into`` the one root is written to that block, by the layout ``target``.
 
     The key tells apart what differs in operators, shapes, dtypes, layouts, sharing, and what is written.
     """
-    values = _pending_below(roots)
+    # This runs at every flush, and takes half a microsecond a value: hence one loop, and local names.
+    values: list[Value] = []
     leaves: list[Value] = []
     scalars: list[bytes] = []
-    places: dict[Value, int] = {}
-    key: list[Any] = []
-    for number, value in enumerate(values):
-        places[value] = number
-        key.append(value.operation)
+    key: list[Any] = [len(roots)]
+    note = key.append
+    places: dict[Value, int] = {root: place for place, root in enumerate(roots)}
+    waiting = deque(roots)
+    count = len(places)
+    while waiting:
+        value = waiting.popleft()
+        values.append(value)
+        note(value.operation)
         for operand in value.inputs:
             if operand.__class__ is bytes:
                 scalars.append(operand)
                 continue
             place = places.get(operand)
             if place is None:
-                place = places[operand] = ~len(leaves)
-                leaves.append(operand)
-                key += (operand.shape, operand.dtype, operand.layout)
-            key.append(place)
-    found = [places[root] for root in roots]
-    key += found
+                if operand.operation is None:
+                    place = ~len(leaves)
+                    leaves.append(operand)
+                    note(operand.layout)
+                else:
+                    place = count
+                    count += 1
+                    waiting.append(operand)
+                places[operand] = place
+            note(place)
     if into is not None:
-        key += (target, tuple(leaf.block is into for leaf in leaves))
-    return Trace(tuple(key), values, leaves, scalars, found)
-
-
-def _pending_below(roots: Sequence[Value]) -> list[Value]:
-    """Every pending value that the roots are made of, and they themselves, in the order of their making."""
-    found = dict.fromkeys(roots)
-    stack = list(roots)
-    while stack:
-        for operand in stack.pop().inputs:
-            if (
-                operand.__class__ is Value
-                and operand.operation is not None
-                and operand not in found
-            ):
-                found[operand] = None
-                stack.append(operand)
-    return sorted(found, key=_serial)
-
-
-_serial = operator.attrgetter("serial")
+        note(target)
+        key += (leaf.block is into for leaf in leaves)
+    return Trace(tuple(key), values, leaves, scalars, len(roots))
 
 
 class RefKind(enum.Enum):
@@ -127,18 +120,18 @@ class Structure:
 
 def structure(traced: Trace) -> Structure:
     """The graph of a trace."""
-    places = {id(value): (RefKind.NODE, k) for k, value in enumerate(traced.values)}
-    places.update({id(leaf): (RefKind.LEAF, k) for k, leaf in enumerate(traced.leaves)})
-    nodes = []
-    scalars = 0
-    for value in traced.values:
-        inputs: list[Ref] = []
-        for operand in value.inputs:
-            if isinstance(operand, bytes):
-                inputs.append((RefKind.SCALAR, scalars))
-                scalars += 1
-            else:
-                inputs.append(places[id(operand)])
-        nodes.append(Node(value.operation, tuple(inputs), value.shape, value.dtype))
+    ordered = sorted(traced.values, key=operator.attrgetter("serial"))
+    places: dict[Value, Ref] = {v: (RefKind.NODE, k) for k, v in enumerate(ordered)}
+    places.update({leaf: (RefKind.LEAF, k) for k, leaf in enumerate(traced.leaves)})
+    scalars = itertools.count()
+    inputs = {
+        value: tuple(
+            (RefKind.SCALAR, next(scalars)) if isinstance(o, bytes) else places[o]
+            for o in value.inputs
+        )
+        for value in traced.values
+    }
+    nodes = tuple(Node(v.operation, inputs[v], v.shape, v.dtype) for v in ordered)
     leaves = tuple(Leaf(leaf.shape, leaf.dtype, leaf.layout) for leaf in traced.leaves)
-    return Structure(tuple(nodes), leaves, tuple(dict.fromkeys(traced.roots)))
+    roots = tuple(places[root][1] for root in traced.values[: traced.roots])
+    return Structure(nodes, leaves, roots)

@@ -37,7 +37,9 @@ def read_scalar(value: Any) -> tuple[OperandType, Scalar] | None:
     return None
 
 
-_packed: dict[tuple[Scalar, DType], bytes] = {}
+packed_scalars: dict[tuple[Scalar, DType], bytes] = {}
+"""The bytes of scalars other than 0 that were packed, by value and dtype."""
+
 _PACKED_KEPT = 1024
 
 
@@ -49,11 +51,11 @@ def pack_scalar(name: str, value: Scalar, dtype: DType) -> bytes:
     """
     if value == 0:  # 0.0 and -0.0 are one key
         return _pack(name, value, dtype)
-    found = _packed.get((value, dtype))
+    found = packed_scalars.get((value, dtype))
     if found is None:
-        if len(_packed) >= _PACKED_KEPT:
-            _packed.clear()
-        found = _packed[value, dtype] = _pack(name, value, dtype)
+        if len(packed_scalars) >= _PACKED_KEPT:
+            packed_scalars.clear()
+        found = packed_scalars[value, dtype] = _pack(name, value, dtype)
     return found
 
 

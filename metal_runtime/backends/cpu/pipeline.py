@@ -45,6 +45,10 @@ _HEADER_BYTES = 48
 _RELATIVE = 1 << 63  # marks an argument that is an offset into the request itself
 
 
+_PADDING = tuple(bytes(-length % 16) for length in range(16))
+"""What brings values to a multiple of 16 bytes."""
+
+
 class PipelineTexts(Mapping[str, str]):
     """The texts a kernel went through, made when asked for: ``cpp`` and ``asm``."""
 
@@ -133,12 +137,14 @@ class CpuPipeline:
         """
         words = []
         values = b""
+        at = _RELATIVE | self._values_at
         for binding in bindings:
             if type(binding) is tuple:
                 words.append(binding[0].address + binding[1])
             else:
-                words.append(_RELATIVE | (self._values_at + len(values)))
-                values += binding + bytes(-len(binding) % 16)  # type: ignore[operator]
+                words.append(at + len(values))
+                values += binding  # type: ignore[operator]
+                values += _PADDING[len(values) & 15]
         nbytes, offsets = self._memory.of_launch(config.threadgroup_memory)
         try:
             length = self._values_at + len(values)
