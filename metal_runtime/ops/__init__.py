@@ -46,6 +46,7 @@ from metal_runtime.ops.reductions import (
 from metal_runtime.ops.repeating import repeat, roll, tile
 from metal_runtime.ops.scanning import cumprod, cumsum, diff
 from metal_runtime.ops.scattering import scatter_add, scatter_max, scatter_min
+from metal_runtime.ops.selecting import bincount, histogram, nonzero, searchsorted, unique
 from metal_runtime.ops.sorting import argsort, sort, topk
 from metal_runtime.ops.taking import put_along_axis, take, take_along_axis
 from metal_runtime.ops.tensor_products import tensordot, vecdot
@@ -69,6 +70,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "bincount",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
@@ -102,6 +104,7 @@ __all__ = [
     "ge",
     "gelu",
     "gt",
+    "histogram",
     "hypot",
     "index",
     "isfinite",
@@ -135,6 +138,7 @@ __all__ = [
     "ne",
     "neg",
     "nextafter",
+    "nonzero",
     "pad",
     "pow",
     "prod",
@@ -155,6 +159,7 @@ __all__ = [
     "scatter_add",
     "scatter_max",
     "scatter_min",
+    "searchsorted",
     "sigmoid",
     "sign",
     "signbit",
@@ -182,6 +187,7 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
+    "unique",
     "var",
     "vecdot",
     "where",

@@ -52,7 +52,7 @@ def sort(a: Array, axis: int | None = -1) -> MetalBuffer:
     session, buffer, view, _ = _lines("sort", a, axis)
     out = session.empty((buffer.size,) if axis is None else buffer.shape, buffer.dtype)
     if out.size:
-        keys, _ = _sorted(session, buffer, view, positions=False)
+        keys, _ = sorted_keys(session, buffer, view, positions=False)
         program = decode_program(buffer.dtype, view.inner == 1)
         launch(session, program, view.grid(view.n), (keys, out), (view.n, view.inner))
     return out
@@ -67,7 +67,7 @@ def argsort(a: Array, axis: int | None = -1, descending: bool = False) -> MetalB
     shape = (buffer.size,) if axis is None else buffer.shape
     out = session.empty(shape, DType.INT64)
     if out.size:
-        _, positions = _sorted(session, buffer, view, descending=descending)
+        _, positions = sorted_keys(session, buffer, view, descending=descending)
         _first(session, positions, view, view.n, out)
     return out
 
@@ -86,7 +86,7 @@ def topk(a: Array, k: int, axis: int = -1, largest: bool = True) -> tuple[MetalB
         raise ShapeError(f"ops.topk: k is {count}, but axis {along} has {view.n} elements")
     out = session.empty(replaced(buffer.shape, along, count), DType.INT64)
     if out.size:
-        _, positions = _sorted(session, buffer, view, descending=largest)
+        _, positions = sorted_keys(session, buffer, view, descending=largest)
         _first(session, positions, view, count, out)
     return take_along_axis(buffer, out, along), out
 
@@ -99,7 +99,7 @@ def _lines(name: str, a: Any, axis: Any) -> tuple[Session, MetalBuffer, Lines, i
     return session, buffer, lines_of(shape, along), along
 
 
-def _sorted(
+def sorted_keys(
     session: Session,
     a: MetalBuffer,
     view: Lines,
