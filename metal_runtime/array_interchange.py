@@ -74,8 +74,18 @@ class ArrayInterchange:
         """For ``memoryview(buffer)`` on Python 3.12 and later; before, use ``memoryview(buffer.numpy())``."""
         return memoryview(self.numpy().data)
 
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.numpy().__dlpack__(**options)
+    def __dlpack__(
+        self,
+        /,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        return self.numpy().__dlpack__(
+            stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
 
     def __dlpack_device__(self) -> tuple[int, int]:
         device: tuple[int, int] = self.numpy().__dlpack_device__()
