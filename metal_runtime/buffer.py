@@ -186,13 +186,16 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
             self._host.graph.flush(value)
         return self._value()
 
+    def _in_order(self) -> MetalBuffer:
+        """Itself, or a copy where its elements are not in C order: to be held until a kernel that is given it is launched."""
+        return self if self._layout().is_contiguous else self._host.graph.copy(self)
+
     def _bound(self) -> BufferBinding:
-        """What a kernel is given: a view that is not in C order is copied."""
+        """What a kernel is given, of a buffer whose elements are in C order."""
         if self._binding is None:
             value = self._in_memory()
             assert value.block is not None
-            if value.layout is not None and not value.layout.is_contiguous:
-                return self._host.graph.copy(self)._bound()
+            assert value.layout is None or value.layout.is_contiguous  # see _in_order
             allocation, first = value.block.binding
             offset = 0 if value.layout is None else value.layout.offset
             self._binding = (allocation, first + offset * self._dtype.itemsize)

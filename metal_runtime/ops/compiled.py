@@ -63,7 +63,8 @@ def launch(
         ClosedBufferError: one of the buffers is closed.
     """
     pipeline = pipeline_of(session, program)
-    bindings: list[Binding] = [buffer._bound() for buffer in buffers]
+    held = [buffer._in_order() for buffer in buffers]
+    bindings: list[Binding] = [buffer._bound() for buffer in held]
     bindings += [n if isinstance(n, bytes) else struct.pack("=I", n) for n in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
     session.device.stream.launch(pipeline, config, bindings)

@@ -40,7 +40,7 @@ def matmul(a: Array, b: Array, out: MetalBuffer | None = None) -> MetalBuffer:
 
 def matmul_on(session: Session, a: Any, b: Any, out: MetalBuffer | None = None) -> MetalBuffer:
     """``matmul`` on one session. Raises DeviceError, too, for a buffer of another."""
-    left, right = (_array(session, value) for value in (a, b))
+    left, right = (_array(session, value)._in_order() for value in (a, b))
     result = _common(left.dtype, right.dtype)
     x, y = _matrices(left, right)
     shape = _squeezed(sizes_of(x.shape, y.shape).shape, left.ndim, right.ndim)

@@ -55,7 +55,7 @@ def _swapped(values: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def operand_of(buffer: MetalBuffer) -> Operand:
-    """A whole buffer. Raises ClosedBufferError."""
+    """A whole buffer, in C order, which the caller holds. Raises ClosedBufferError."""
     strides = [1]
     for extent in reversed(buffer.shape[1:]):
         strides.insert(0, strides[0] * max(extent, 1))

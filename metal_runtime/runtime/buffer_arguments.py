@@ -90,6 +90,9 @@ class Uploads:
     strided: list[tuple[MetalBuffer, MetalBuffer]] = field(default_factory=list)
     """Views that the kernel writes to, which are not in C order, and the copies that it is given."""
 
+    held: list[MetalBuffer] = field(default_factory=list)
+    """Copies of views in C order: their memory is theirs until the launch."""
+
     def bind(self, argument: Argument, value: Any) -> Binding:
         """The binding of any value that a parameter can take. Raises LaunchError."""
         if value is None and (self.optional_buffers or not argument.active):
@@ -146,10 +149,12 @@ class Uploads:
                 f'copy it with buffer.to("{here}")',
             )
         self._check_type(argument, buffer.dtype, buffer.shape, buffer.nbytes, is_buffer=True)
-        if argument.written and not buffer._layout().is_contiguous:
-            self.strided.append((buffer, copy := buffer.copy()))
-            return copy._bound()
-        return buffer._bound()
+        whole = buffer._in_order()
+        if whole is not buffer:
+            self.held.append(whole)
+            if argument.written:
+                self.strided.append((buffer, whole))
+        return whole._bound()
 
     def _check_type(
         self, argument: Argument, dtype: DType, shape: tuple[int, ...], nbytes: int, is_buffer: bool
