@@ -200,6 +200,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         if self._binding is None:
             value = self._in_memory()
             assert value.block is not None
+            assert value.layout is None or value.layout.is_contiguous
             allocation, first = value.block.binding
             offset = 0 if value.layout is None else value.layout.offset
             self._binding = (allocation, first + offset * self._dtype.itemsize)

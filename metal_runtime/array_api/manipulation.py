@@ -99,8 +99,10 @@ def roll(x: MetalBuffer, /, shift: Axes, *, axis: Axes | None = None) -> MetalBu
     return ops.roll(x, shift, axis)
 
 
-def repeat(x: MetalBuffer, repeats: int, /, *, axis: int | None = None) -> MetalBuffer:
-    """Each element ``repeats`` times, along an axis or (None) of all in C order."""
+def repeat(
+    x: MetalBuffer, repeats: int | MetalBuffer, /, *, axis: int | None = None
+) -> MetalBuffer:
+    """Each element ``repeats`` times, or as often as its own number says, along an axis or (None) of all in C order."""
     return ops.repeat(x, repeats, axis)
 
 

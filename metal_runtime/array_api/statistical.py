@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from metal_runtime import ops
+from metal_runtime.array_api.creation import full
+from metal_runtime.array_views import checked_axes
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.dtype import DType
+from metal_runtime.errors import ShapeError
 from metal_runtime.ops.reductions import reduced
 
 Axis = int | Sequence[int] | None
@@ -89,3 +92,67 @@ def argmax(x: MetalBuffer, /, *, axis: int | None = None, keepdims: bool = False
 def argmin(x: MetalBuffer, /, *, axis: int | None = None, keepdims: bool = False) -> MetalBuffer:
     """The place (int64) of the least element: the first of equal ones, or a NaN's."""
     return ops.argmin(x, axis, keepdims)
+
+
+# --- along one axis ----------------------------------------------------------------------------------
+
+
+def cumulative_sum(
+    x: MetalBuffer,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: DType | None = None,
+    include_initial: bool = False,
+) -> MetalBuffer:
+    """The sums of the elements up to each, after a 0 if it is asked for; an array of one axis needs no ``axis``."""
+    return _scanned(ops.cumsum, 0, x, axis, dtype, include_initial)
+
+
+def cumulative_prod(
+    x: MetalBuffer,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: DType | None = None,
+    include_initial: bool = False,
+) -> MetalBuffer:
+    """The products of the elements up to each, after a 1 if it is asked for; an array of one axis needs no ``axis``."""
+    return _scanned(ops.cumprod, 1, x, axis, dtype, include_initial)
+
+
+def _scanned(
+    scan: Callable[[MetalBuffer, int], MetalBuffer],
+    initial: int,
+    x: MetalBuffer,
+    axis: int | None,
+    dtype: DType | None,
+    include_initial: bool,
+) -> MetalBuffer:
+    if axis is None and x.ndim != 1:
+        raise ShapeError(f"shape {x.shape} has no axis by default", hint="name one with axis=")
+    (along,) = checked_axes(x.shape, 0 if axis is None else axis)
+    wide = dtype is not None and dtype.is_float and not x.dtype.is_float
+    result = scan(x.astype(dtype) if wide else x, along)
+    if dtype is not None and result.dtype is not dtype:
+        result = result.astype(dtype)
+    if not include_initial:
+        return result
+    shape = tuple(1 if k == along else n for k, n in enumerate(x.shape))
+    return ops.concatenate(
+        [full(shape, initial, dtype=result.dtype, device=result.device), result], along
+    )
+
+
+def diff(
+    x: MetalBuffer,
+    /,
+    *,
+    axis: int = -1,
+    n: int = 1,
+    prepend: MetalBuffer | None = None,
+    append: MetalBuffer | None = None,
+) -> MetalBuffer:
+    """The differences of neighbours along an axis, ``n`` times, with arrays put before and after it."""
+    parts = [part for part in (prepend, x, append) if part is not None]
+    return ops.diff(x if len(parts) == 1 else ops.concatenate(parts, axis), n, axis)

@@ -51,11 +51,12 @@ inline T floor_mod(T a, T b)
     ),
     "floor_fmod": Helper(
         """\
-// Python's a % b: has the sign of b, where fmod(a, b) has the sign of a.
+// Python's a % b: has the sign of b, a zero too, where fmod(a, b) has the sign of a.
 inline float floor_fmod(float a, float b)
 {
     float rest = fmod(a, b);
-    return rest != 0.0f && (rest < 0.0f) != (b < 0.0f) ? rest + b : rest;
+    float moved = (rest < 0.0f) != (b < 0.0f) ? rest + b : rest;
+    return rest == 0.0f ? copysign(0.0f, b) : moved;
 }
 """,
         arity=2,

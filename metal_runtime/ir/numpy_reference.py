@@ -56,11 +56,12 @@ def floor_divide(a: Array, b: Array) -> Array:
 
 @_silent
 def floor_modulo(a: Array, b: Array) -> Array:
-    """The rest of floor division: it has the sign of the divisor; floats: fmod, then moved to that sign."""
+    """The rest of floor division: it has the sign of the divisor, a zero too; floats: fmod, then moved to that sign."""
     if not _is_float(a):
         return np.remainder(a, b)
     rest = np.fmod(a, b)
-    return np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest).astype(rest.dtype)
+    moved = np.where((rest < 0) != (b < 0), rest + b, rest)
+    return np.where(rest == 0, np.copysign(np.zeros_like(rest), b), moved).astype(rest.dtype)
 
 
 # --- arithmetic ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from metal_runtime.ops import gather, random, reduction, scatter
 from metal_runtime.ops.conversion import cast
+from metal_runtime.ops.counted_repeats import repeat
 from metal_runtime.ops.creation import arange, eye, linspace, tri, tril, triu
 from metal_runtime.ops.functions import (
     array_scalar,
@@ -43,7 +44,7 @@ from metal_runtime.ops.reductions import (
     sum,
     var,
 )
-from metal_runtime.ops.repeating import repeat, roll, tile
+from metal_runtime.ops.repeating import roll, tile
 from metal_runtime.ops.scanning import cumprod, cumsum, diff
 from metal_runtime.ops.scattering import scatter_add, scatter_max, scatter_min
 from metal_runtime.ops.selecting import bincount, histogram, nonzero, searchsorted, unique

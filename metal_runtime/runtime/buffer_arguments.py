@@ -93,6 +93,9 @@ class Uploads:
     strided: list[tuple[MetalBuffer, MetalBuffer, bool]] = field(default_factory=list)
     """Views that are not in C order, the copies that the kernel is given, and whether it writes to them."""
 
+    held: list[MetalBuffer] = field(default_factory=list)
+    """Copies of views in C order: their memory is theirs until the launch."""
+
     def bind(self, argument: Argument, value: Any) -> Binding:
         """The binding of any value that a parameter can take. Raises LaunchError."""
         if value is None and (self.optional_buffers or not argument.active):

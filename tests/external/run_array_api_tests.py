@@ -1,9 +1,9 @@
 """`python -m tests.external.run_array_api_tests CHECKOUT [PYTEST ARGUMENTS]`: a checkout of data-apis/array-api-tests in, how many of its tests ``metal_runtime.array_api`` passes out.
 
-The suite runs on a copy, in which three names that Metal
-has not are no longer asked for. CHECKOUT has its submodule ``array-api``, and the suite's own requirements
-(hypothesis, ndindex, pytest-json-report) are installed. What is known to fail, and why, stands in ``array_api_xfails.txt``
-beside this file, what takes too long or cannot run in ``array_api_skips.txt``.
+The suite runs on a copy, which no longer asks for dtypes that Metal has not. CHECKOUT has its submodule ``array-api``,
+and the suite's own requirements (hypothesis, ndindex, pytest-json-report) are installed. What is known to fail, and
+why, stands in ``array_api_xfails.txt`` beside this file, what is not run in ``array_api_skips.txt``. A test that is
+known to fail and passes counts as passed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 MISSING = "float64,complex64,complex128"
 
 EDITS = {
+    "            dtype = dh.widest_complex_dtype\n": '            pytest.skip("no complex dtype")\n',
     "for dt in complex_dtypes], key=lambda x: x[1]\n)[0]": "for dt in complex_dtypes], key=lambda x: x[1], default=(None, 0)\n)[0]",
     '{"complex64": xp.float32, "complex128": xp.float64}': "{}",
     "cmplx_name = dh.dtype_to_name[dh.widest_complex_dtype]": "cmplx_name = float_name",
@@ -63,10 +64,11 @@ def _edit(package: Path) -> None:
     texts = {path: path.read_text() for path in package.glob("*.py")}
     for old, new in EDITS.items():
         places = [path for path, text in texts.items() if old in text]
-        if len(places) != 1:
+        if not places:
             raise SystemExit(f"this version of the suite has no place for the edit of {old!r}")
-        texts[places[0]] = texts[places[0]].replace(old, new)
-        places[0].write_text(texts[places[0]])
+        for path in places:
+            texts[path] = texts[path].replace(old, new)
+            path.write_text(texts[path])
 
 
 def _counts(report: Path) -> str:

@@ -36,7 +36,8 @@ def _sigmoid(a: Array) -> Array:
 
 def _floor_mod(a: Array, b: Array) -> Array:
     rest = np.fmod(a, b)
-    return np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest)
+    moved = np.where((rest < 0) != (b < 0), rest + b, rest)
+    return np.where(rest == 0, np.copysign(0.0, b), moved)
 
 
 EXTRA_ULPS: dict[str, Callable[[Array], Array]] = {
@@ -57,7 +58,7 @@ FLOAT: dict[str, tuple[Callable[..., Array], float, float]] = {
     "relu": (lambda a: np.where(a < 0, 0, a), 0, 0),
     "sqrt": (np.sqrt, 0.5, 0.5), "floor": (np.floor, 0, 0), "ceil": (np.ceil, 0, 0),
     "round": (np.rint, 0, 0), "trunc": (np.trunc, 0, 0), "fmod": (np.fmod, 0, 0),
-    "copysign": (np.copysign, 0, 0),
+    "copysign": (np.copysign, 0, 0), "reciprocal": (np.reciprocal, 0.5, 0.5),
     "exp": (np.exp, 4, 1), "exp2": (np.exp2, 4, 1), "exp10": (lambda a: np.power(10.0, a), 4, 1),
     "expm1": (np.expm1, 4, 1), "log": (np.log, 4, 1), "log2": (np.log2, 4, 1),
     "log10": (np.log10, 4, 1), "log1p": (np.log1p, 4, 1), "rsqrt": (lambda a: 1 / np.sqrt(a), 2, 1),
@@ -72,6 +73,7 @@ FLOAT: dict[str, tuple[Callable[..., Array], float, float]] = {
 }  # fmt: skip
 
 TESTS: dict[str, Callable[..., Array]] = {
+    "signbit": lambda a: np.signbit(a.astype(np.float32)),
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
     "gt": np.greater, "ge": np.greater_equal,
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,

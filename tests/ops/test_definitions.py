@@ -59,8 +59,19 @@ def test_the_ir_means_what_the_reference_says(name: str, dtype: DType) -> None:
             assert name in OWN_TESTS or dtype is DType.BOOL, f"{name} of {dtype} is checked nowhere"
 
 
-OWN_TESTS = {"cast", "where", "clamp", "fma", "left_shift", "right_shift", "floordiv", "mod"}
-"""Operators whose values tests/ops/test_elementwise.py checks in their own way."""
+OWN_TESTS = {
+    "cast",
+    "where",
+    "clamp",
+    "fma",
+    "left_shift",
+    "right_shift",
+    "floordiv",
+    "mod",
+    "logaddexp",
+    "nextafter",
+}
+"""Operators whose values tests/ops/test_elementwise.py and test_standard_operators.py check in their own way."""
 
 
 def check_floats(name: str, arrays: list[Array], actual: Array) -> None:
