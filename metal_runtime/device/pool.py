@@ -67,13 +67,14 @@ class Block:
     An adopted block's memory is someone else's: it stays where it is when the block is closed.
     """
 
-    __slots__ = ("_allocation", "_pool", "binding", "export", "nbytes", "persistent")
+    __slots__ = ("_allocation", "_pool", "binding", "export", "is_adopted", "nbytes", "persistent")
 
     def __init__(self, pool: Pool, allocation: Allocation, nbytes: int, persistent: bool) -> None:
         self._pool = pool
         self._allocation: Allocation | None = allocation
         self.nbytes = nbytes
         self.persistent = persistent
+        self.is_adopted = False
         self.binding: BufferBinding = (allocation, 0)
         self.export: Callable[[], Any] | None = None
         """While it gives something, a user's NumPy view may write to the memory at any time."""
@@ -97,14 +98,14 @@ class Block:
             "version": 3,
         }
 
-    def disown(self) -> None:
-        """Closing gives nothing back from now on."""
-        self._allocation = None
-
     def close(self) -> None:
         """Gives the memory back to the pool; may be called twice. Nothing may point into it any more."""
         allocation, self._allocation = self._allocation, None
-        if allocation is not None:
+        if allocation is None:
+            return
+        if self.is_adopted:
+            self._pool.let_go(allocation)
+        else:
             self._pool.give_back(allocation, self.nbytes, self.persistent)
 
     def __del__(self) -> None:
@@ -126,7 +127,9 @@ class Pool:
         limit: int | None = None,
         max_cached_bytes: int | None = None,
         synchronize: Callable[[], None] = lambda: None,
+        moments: tuple[Callable[[], int], Callable[[], int]] | None = None,
     ) -> None:
+        """``moments``: how many launches the device was given, and how many of the first of them have ended."""
         self._allocator = allocator
         self._synchronize = synchronize
         self._limit = limit
@@ -135,6 +138,8 @@ class Pool:
         self._lock = threading.RLock()
         self._launched: Callable[[], int] | None = None
         self._ended: Callable[[], int] = lambda: 0
+        self._moments = moments
+        self._let_go: deque[tuple[Allocation, int]] = deque()
         self._returned: deque[Free] = deque()
         # Free memory twice: by size for the best fit, by age for what to drop first.
         self._free_sizes: list[tuple[int, int]] = []
@@ -155,8 +160,18 @@ class Pool:
             SharingError: the device cannot use memory of this place or size.
         """
         block = Block(self, self._allocator.adopt(memory), memory.nbytes, persistent=False)
-        block.disown()
+        block.is_adopted = True
         return block
+
+    def let_go(self, allocation: Allocation) -> None:
+        """Keeps adopted memory, of which the owner needs no more, until no launch uses it; never waits."""
+        if self._moments is None:
+            return
+        launched, ended = self._moments
+        self._let_go.append((allocation, launched()))
+        done = ended()
+        while self._let_go and self._let_go[0][1] <= done:
+            self._let_go.popleft()
 
     def take(self, nbytes: int, *, persistent: bool = False) -> Block:
         """A block of at least ``nbytes`` (a page when 0); its content is whatever was there.

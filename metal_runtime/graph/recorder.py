@@ -7,21 +7,21 @@ import importlib
 import math
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer
-from metal_runtime.device.pool import Block
 from metal_runtime.device.protocol import Stream
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, ShapeError
 from metal_runtime.graph.calls import elementwise_call, is_square, reduce_call
 from metal_runtime.graph.operations import Elementwise, MatMul, Reduce
-from metal_runtime.graph.plan import Plan, Target, make_plan
-from metal_runtime.graph.trace import Trace, structure, trace
+from metal_runtime.graph.plan import Plan
+from metal_runtime.graph.running import Runner, remember
+from metal_runtime.graph.trace import trace
 from metal_runtime.ops.definitions import Definition
 from metal_runtime.ops.layout import broadcast_shape
 from metal_runtime.ops.operands import check_out, foreign_operand, upload
@@ -31,13 +31,10 @@ from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar, packed_scalars
 from metal_runtime.runtime.session import Session, enter_stream, leave_stream
 from metal_runtime.runtime.sessions import session_of
-from metal_runtime.strided import contiguous
 from metal_runtime.value import Cell, Value
 
 MOST_PENDING = 64
 """So many results are recorded before they run without being asked for."""
-
-_KEPT = 4096  # kinds of calls, and plans, remembered a session
 
 
 class Recorder:
@@ -55,9 +52,8 @@ class Recorder:
         self._calls: dict[tuple[Any, ...], Elementwise] = {}
         self._reductions: dict[tuple[Any, ...], Reduce] = {}
         self._products: dict[tuple[Any, ...], MatMul] = {}
-        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._runner = Runner(session)
         self._eager = settings.eager()
-        self._observers: list[Callable[[Plan], None]] = []
 
     # --- recording -------------------------------------------------------------------------------
 
@@ -116,7 +112,7 @@ class Recorder:
         call = self._calls.get(known)
         if call is None:
             call = elementwise_call(operator, known, len(inputs), dtype)
-            _remember(self._calls, known, call)
+            remember(self._calls, known, call)
         for place, scalar in enumerate(call.scalars):
             if scalar is not None:
                 inputs[place] = pack_scalar(name, inputs[place], scalar)
@@ -181,7 +177,7 @@ class Recorder:
         if call is None:
             row = REDUCTIONS[reduction] if isinstance(reduction, str) else reduction
             call = reduce_call(row, source, axes, keepdims, result)
-            _remember(self._reductions, key, call)
+            remember(self._reductions, key, call)
         value = Value(call.shape, call.dtype, call, (source,))
         if 0 in source.shape and call.nbytes:
             identity = call.reduction.identity(call.reduction.accumulators(call.element))[-1]
@@ -199,7 +195,7 @@ class Recorder:
         if call is None:
             shape = sizes_of(x.shape, y.shape).shape
             call = MatMul(shape, result, math.prod(shape) * result.itemsize)
-            _remember(self._products, key, call)
+            remember(self._products, key, call)
         value = Value(call.shape, call.dtype, call, (x, y))
         exported = any(v.block is not None and v.block.is_exported for v in (x, y))
         return self._recorded(value, call.nbytes, exported)
@@ -246,7 +242,7 @@ class Recorder:
             if wanted is not None and wanted.operation is not None:
                 roots.append(wanted)
             if roots:
-                self._run(list(dict.fromkeys(roots)))
+                self._runner.run(list(dict.fromkeys(roots)))
 
     def plan_of(self, buffers: Sequence[MetalBuffer]) -> Plan | None:
         """The plan that would compute buffers that are pending; None where all are in memory."""
@@ -254,7 +250,7 @@ class Recorder:
         pending = [root for root in roots if root.operation is not None]
         if not pending:
             return None
-        return self._plan(trace(list(dict.fromkeys(pending))), None)
+        return self._runner.plan(trace(list(dict.fromkeys(pending))))
 
     def pending(self) -> list[MetalBuffer]:
         """Buffers over everything that is pending and held."""
@@ -270,13 +266,9 @@ class Recorder:
     def observed(self) -> Iterator[list[Plan]]:
         """The plans that run within the block; what was pending before runs first, what is at its end last."""
         self.flush()
-        plans: list[Plan] = []
-        self._observers.append(plans.append)
-        try:
+        with self._runner.observed() as plans:
             yield plans
             self.flush()
-        finally:
-            self._observers.remove(plans.append)
 
     def flush_all(self) -> None:
         """The same for every stream."""
@@ -341,57 +333,10 @@ class Recorder:
             place = out._value()
             if place.operation is not None:
                 place = out._in_memory()
-            self._run_into(value, place)
+            self._runner.run_into(value, place)
         if _is_exported(value) or (place.block is not None and place.block.is_exported):
             self._session.synchronize()
         return out
-
-    def _run(self, roots: list[Value]) -> None:
-        traced = trace(roots)
-        plan = self._plan(traced, None)
-        blocks = self._launch(plan, traced, None)
-        for root, block in zip(roots, blocks, strict=True):
-            root.settle(block)
-
-    def _run_into(self, value: Value, place: Value) -> None:
-        """Writes a value into the memory of another, which may be among what it is made of."""
-        block = place.block
-        assert block is not None
-        layout = place.layout or contiguous(place.shape)
-        traced = trace([value], layout, block)
-        shared = frozenset(k for k, leaf in enumerate(traced.leaves) if leaf.block is block)
-        plan = self._plan(traced, Target(layout, shared))
-        blocks = self._launch(plan, traced, block)
-        if not plan.in_target:
-            value.settle(blocks[0])
-            copy = self._copy_of(value)
-            self._run_into(copy, place)
-
-    def _copy_of(self, value: Value) -> Value:
-        key = ("cast", value.shape, value.dtype, None)
-        call = self._calls.get(key) or elementwise_call("cast", key, 1, None)
-        return Value(value.shape, value.dtype, call, (value,))
-
-    def _plan(self, traced: Trace, target: Target | None) -> Plan:
-        found = self._plans.get(traced.key)
-        if found is None:
-            found = make_plan(self._session, structure(traced), target)
-            _remember(self._plans, traced.key, found)
-        return found
-
-    def _launch(self, plan: Plan, traced: Trace, into: Block | None) -> list[Block]:
-        for observer in self._observers:
-            observer(plan)
-        return plan.run(self._session, traced, into)
-
-
-_Kept = TypeVar("_Kept")
-
-
-def _remember(kept: dict[tuple[Any, ...], _Kept], key: tuple[Any, ...], what: _Kept) -> None:
-    if len(kept) >= _KEPT:
-        kept.clear()
-    kept[key] = what
 
 
 _FUNCTIONS = {"max": "amax", "min": "amin"}

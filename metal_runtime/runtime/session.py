@@ -149,6 +149,7 @@ class Session:
                         device.allocator,
                         max_cached_bytes=(device.traits.memory_bytes // 4) or None,
                         synchronize=self.wait,
+                        moments=(device.launched, device.ended),
                     )
                 pool = self._pool
         return pool

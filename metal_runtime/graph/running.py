@@ -1,0 +1,101 @@
+"""Pending values in, their elements in memory out: plans are made once for each kind of graph, and run."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from metal_runtime.device.pool import Block
+from metal_runtime.dtype import DType
+from metal_runtime.graph.calls import elementwise_call
+from metal_runtime.graph.operations import Elementwise
+from metal_runtime.graph.plan import Plan, Target, make_plan
+from metal_runtime.graph.trace import Trace, structure, trace
+from metal_runtime.runtime.session import Session
+from metal_runtime.strided import Shape, contiguous
+from metal_runtime.value import Value
+
+_KEPT = 4096  # kinds of calls, and plans, remembered a session
+_Kept = TypeVar("_Kept")
+
+
+def remember(kept: dict[tuple[Any, ...], _Kept], key: tuple[Any, ...], what: _Kept) -> None:
+    """Keeps what was made for a key; all else is forgotten where there is too much of it."""
+    if len(kept) >= _KEPT:
+        kept.clear()
+    kept[key] = what
+
+
+class Runner:
+    """Runs the graphs of one session; its caller holds a lock."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._observers: list[Callable[[Plan], None]] = []
+
+    def run(self, roots: Sequence[Value]) -> None:
+        """Starts what computes the roots, each given once; they are in memory then."""
+        traced = trace(roots)
+        blocks = self._launch(self.plan(traced), traced, None)
+        for root, block in zip(roots, blocks, strict=True):
+            root.settle(block)
+
+    def run_into(self, value: Value, place: Value) -> None:
+        """Writes a value into the memory of another, which may be among what it is made of."""
+        block = place.block
+        assert block is not None
+        layout = place.layout or contiguous(place.shape)
+        traced = trace([value], layout, block)
+        if any(leaf.block is not block and _overlap(leaf.block, block) for leaf in traced.leaves):
+            self.run([value])
+            self.run_into(_copy_of(value), place)
+            return
+        shared = frozenset(k for k, leaf in enumerate(traced.leaves) if leaf.block is block)
+        plan = self.plan(traced, Target(layout, shared))
+        blocks = self._launch(plan, traced, block)
+        if not plan.in_target:
+            value.settle(blocks[0])
+            self.run_into(_copy_of(value), place)
+
+    def plan(self, traced: Trace, target: Target | None = None) -> Plan:
+        """The plan for a traced graph, made when there is none."""
+        found = self._plans.get(traced.key)
+        if found is None:
+            found = make_plan(self._session, structure(traced), target)
+            remember(self._plans, traced.key, found)
+        return found
+
+    @contextlib.contextmanager
+    def observed(self) -> Iterator[list[Plan]]:
+        """The plans that run within the block."""
+        plans: list[Plan] = []
+        self._observers.append(plans.append)
+        try:
+            yield plans
+        finally:
+            self._observers.remove(plans.append)
+
+    def _launch(self, plan: Plan, traced: Trace, into: Block | None) -> list[Block]:
+        for observer in self._observers:
+            observer(plan)
+        return plan.run(self._session, traced, into)
+
+
+def _copy_of(value: Value) -> Value:
+    call = _copying(value.shape, value.dtype)
+    return Value(value.shape, value.dtype, call, (value,))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _copying(shape: Shape, dtype: DType) -> Elementwise:
+    return elementwise_call("cast", ("cast", shape, dtype, None), 1, None)
+
+
+def _overlap(a: Block | None, b: Block) -> bool:
+    """Whether two blocks share bytes: adopted memory may be given twice."""
+    if a is None:
+        return False
+    return a.address < b.address + b.nbytes and b.address < a.address + a.nbytes
