@@ -13,10 +13,11 @@ from metal_runtime.graph.operations import Elementwise, Reduce
 from metal_runtime.ops.definitions import DEFINITIONS, Definition
 from metal_runtime.ops.layout import broadcast_shape
 from metal_runtime.ops.operands import out_dtype
+from metal_runtime.ops.product_shapes import batches, sizes_of
 from metal_runtime.ops.promotion import OperandType
 from metal_runtime.ops.reduction_table import Reduction
-from metal_runtime.strided import Shape
-from metal_runtime.value import Value
+from metal_runtime.strided import Shape, contiguous, moved
+from metal_runtime.value import Value, View
 
 _TOO_MANY = f"more than the {MAX_GRID:,} elements that 32 bits index"
 
@@ -45,6 +46,22 @@ def elementwise_call(
     )
     nbytes = _size(shape) * target.itemsize
     return Elementwise(definition, types, scalars, shape, target, nbytes)
+
+
+def check_batches(a: Value, b: Value) -> None:
+    """Raises ShapeError for operands of a product whose batch axes are too many even when merged."""
+    batch = sizes_of(a.shape, b.shape).batch_shape
+    batches(batch, (a.shape, _strides(a)), (b.shape, _strides(b)))
+
+
+def _strides(value: Value) -> tuple[int, ...]:
+    """As they are, or will be once what is pending is in memory."""
+    if isinstance(value.operation, View):
+        (base,) = value.inputs
+        layout = moved(contiguous(base.shape), value.operation.movements)
+        assert layout is not None  # a view that needs a copy was copied when it was made
+        return layout.strides
+    return (value.layout or contiguous(value.shape)).strides
 
 
 def reduce_call(

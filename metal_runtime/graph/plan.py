@@ -30,7 +30,7 @@ from metal_runtime.graph.steps import (
     product_text,
 )
 from metal_runtime.graph.trace import Ref, RefKind, Structure, Trace
-from metal_runtime.ops.compiled import kernel_program, launch_shape, pipeline_of
+from metal_runtime.ops.compiled import kernel_program
 from metal_runtime.program import CompileOptions
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Reshape, Strided
@@ -90,7 +90,7 @@ class Plan:
 
 
 def make_plan(session: Session, graph: Structure, target: Target | None) -> Plan:
-    """The plan for a graph on a session's device. Compiles what was never compiled."""
+    """The plan for a graph on a session's device; its kernels are compiled when it runs."""
     made = schedule(graph, session.device.traits)
     layouts = None if target is None else _layouts(made, target)
     in_target = layouts is not None
@@ -118,10 +118,8 @@ class _Steps:
         generated = make(kernel, self._made.graph, layouts)
         makes = self._made_by(generated.arguments)
         program = kernel_program(generated.kernel, options=OPTIONS)
-        pipeline = pipeline_of(self._session, program)
-        config = launch_shape(self._session, pipeline, generated.grid)
         arguments = tuple(map(self._bound, generated.arguments))
-        return KernelStep(generated, program, pipeline, config, arguments, makes)
+        return KernelStep(generated, program, arguments, makes)
 
     def _product(self, generated: GeneratedProduct, part: ProductPart) -> ProductStep:
         output = generated.output

@@ -17,7 +17,12 @@ from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.protocol import Stream
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, ShapeError
-from metal_runtime.graph.calls import elementwise_call, is_square, reduce_call
+from metal_runtime.graph.calls import (
+    check_batches,
+    elementwise_call,
+    is_square,
+    reduce_call,
+)
 from metal_runtime.graph.operations import Elementwise, MatMul, Reduce
 from metal_runtime.graph.plan import Plan
 from metal_runtime.graph.running import Runner, remember
@@ -192,6 +197,8 @@ class Recorder:
         x, y = a._value(), b._value()
         key = (x.shape, x.dtype, y.shape, y.dtype, result)
         call = self._products.get(key)
+        if len(x.shape) > 2 or len(y.shape) > 2:
+            check_batches(x, y)
         if call is None:
             shape = sizes_of(x.shape, y.shape).shape
             call = MatMul(shape, result, math.prod(shape) * result.itemsize)

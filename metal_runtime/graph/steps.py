@@ -12,6 +12,7 @@ from metal_runtime.device.protocol import UNBOUND, Binding, BufferBinding, Pipel
 from metal_runtime.dtype import DType
 from metal_runtime.graph.generated import Generated
 from metal_runtime.graph.product_kernel import GeneratedProduct
+from metal_runtime.ops.compiled import launch_shape, pipeline_of
 from metal_runtime.ops.product_run import Operand, run_product
 from metal_runtime.program import MslProgram
 from metal_runtime.runtime.session import Session
@@ -21,17 +22,24 @@ BoundArgument = tuple[int, int] | bytes | int
 """Memory as (place among the arrays of the run, byte offset), numbers as bytes, a scalar by its place."""
 
 
-@dataclass(frozen=True, slots=True)
 class KernelStep:
-    """One launch."""
+    """One launch. It is compiled when it runs for the first time, not when it is explained."""
 
-    generated: Generated
-    program: MslProgram
-    pipeline: Pipeline
-    config: LaunchConfig
-    arguments: tuple[BoundArgument, ...]
-    makes: tuple[tuple[int, int], ...]
-    """Arrays that are allocated before it: (place, bytes)."""
+    __slots__ = ("_ready", "arguments", "generated", "makes", "program")
+
+    def __init__(
+        self,
+        generated: Generated,
+        program: MslProgram,
+        arguments: tuple[BoundArgument, ...],
+        makes: tuple[tuple[int, int], ...],
+    ) -> None:
+        """``makes``: arrays that are allocated before it, as (place, bytes)."""
+        self.generated = generated
+        self.program = program
+        self.arguments = arguments
+        self.makes = makes
+        self._ready: tuple[Pipeline, LaunchConfig] | None = None
 
     @property
     def name(self) -> str:
@@ -43,8 +51,13 @@ class KernelStep:
         return self.program.source
 
     def run(self, session: Session, memory: Sequence[Block], scalars: Sequence[bytes]) -> None:
-        bindings = bound(self.arguments, memory, scalars)
-        session.stream.launch(self.pipeline, self.config, bindings)
+        pipeline, config = self._ready or self._compiled(session)
+        session.stream.launch(pipeline, config, bound(self.arguments, memory, scalars))
+
+    def _compiled(self, session: Session) -> tuple[Pipeline, LaunchConfig]:
+        pipeline = pipeline_of(session, self.program)
+        self._ready = pipeline, launch_shape(session, pipeline, self.generated.grid)
+        return self._ready
 
 
 @dataclass(frozen=True, slots=True)

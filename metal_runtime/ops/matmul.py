@@ -48,6 +48,8 @@ def matmul(a: Array, b: Array, out: MetalBuffer | None = None) -> MetalBuffer:
     shape = _squeezed(sizes_of(x.shape, y.shape).shape, left.ndim, right.ndim)
     if out is not None:
         _check_out(session, out, shape, result)
+        if result.is_float:
+            result = out.dtype  # rounded once, to what it is stored as
     product = session.graph.product(x, y, result)
     if product.shape != shape:
         product = product.reshape(shape)

@@ -112,7 +112,7 @@ def test_every_dtype(
 _PAIRS = [p for p in itertools.product(DType, repeat=2) if p[0] is not p[1]]
 
 
-@pytest.mark.parametrize("pair", _PAIRS[::5], ids=lambda pair: "-".join(map(dtype_name, pair)))
+@pytest.mark.parametrize("pair", _PAIRS[::11], ids=lambda pair: "-".join(map(dtype_name, pair)))
 def test_mixed_dtypes(pair: tuple[DType, DType], rng: np.random.Generator) -> None:
     a, b = random(rng, pair[0], (20, 30)), random(rng, pair[1], (30, 25))
     try:
@@ -361,8 +361,17 @@ def test_one_program_serves_all_shapes_of_a_class() -> None:
     assert len(tile_program(product, tile).entry_points[0].arguments) <= 31
 
 
-@pytest.mark.parametrize("vectors", [(16, 16), (16, 32), (32, 16), (64, 32)])
-@pytest.mark.parametrize("dtype", [F32, DType.INT16, DType.UINT64], ids=dtype_name)
+@pytest.mark.parametrize(
+    ("vectors", "dtype"),
+    [
+        ((16, 16), F32),
+        *(  # large kernels, which take ten seconds to compile
+            pytest.param(vectors, dtype, marks=pytest.mark.soak)
+            for vectors in ((16, 16), (16, 32), (32, 16), (64, 32))
+            for dtype in (F32, DType.INT16, DType.UINT64)
+        ),
+    ],
+)
 def test_tiles_of_other_processors(
     monkeypatch: pytest.MonkeyPatch,
     vectors: tuple[int, int],
