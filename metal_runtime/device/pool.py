@@ -167,11 +167,20 @@ class Pool:
         """Keeps adopted memory, of which the owner needs no more, until no launch uses it; never waits."""
         if self._moments is None:
             return
-        launched, ended = self._moments
+        launched, _ = self._moments
         self._let_go.append((allocation, launched()))
-        done = ended()
-        while self._let_go and self._let_go[0][1] <= done:
-            self._let_go.popleft()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._forget_ended()
+            finally:
+                self._lock.release()
+
+    def _forget_ended(self) -> None:
+        """Adopted memory that no launch uses any more is its owner's again."""
+        if self._let_go and self._moments is not None:
+            done = self._moments[1]()
+            while self._let_go and self._let_go[0][1] <= done:
+                self._let_go.popleft()
 
     def take(self, nbytes: int, *, persistent: bool = False) -> Block:
         """A block of at least ``nbytes`` (a page when 0); its content is whatever was there.
@@ -181,6 +190,7 @@ class Pool:
         """
         size = max(-(-nbytes // PAGE), 1) * PAGE
         with self._lock:
+            self._forget_ended()
             if self._returned and self._launched is None:
                 latest = self._returned.pop()
                 if latest[1] == size and latest[2] is persistent:

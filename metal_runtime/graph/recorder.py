@@ -130,7 +130,9 @@ class Recorder:
         """``elementwise`` for a buffer and a buffer or float, which is most calls: the same in a third of the time."""
         session = self._session
         cell = left._cell
-        if cell is None or left._movements or left._host is not session or operator == "pow":
+        if cell is None or left._movements or left._host is not session:
+            return self.elementwise(operator, (left, right))
+        if session.has_streams or operator == "pow":
             return self.elementwise(operator, (left, right))
         a = cell.value
         if right.__class__ is float:

@@ -106,8 +106,19 @@ def small_numbers(rng: np.random.Generator, size: int, dtype: Any) -> Any:
     return x.astype(dtype)
 
 
-@pytest.mark.parametrize("strategy", [None, "fibers"])
-@pytest.mark.parametrize("type_", ["int", "uint", "short", "ushort", "float", "half", "bfloat"])
+LANE_CASES = [
+    (type_, strategy)
+    for type_ in ("int", "uint", "short", "ushort", "float", "half", "bfloat")
+    for strategy in (None, "fibers")
+]
+QUICK = {("int", None), ("float", None), ("bfloat", None), ("float", "fibers")}
+"""Each library takes ten seconds to compile: the rest is for ``make soak``."""
+
+
+@pytest.mark.parametrize(
+    ("type_", "strategy"),
+    [case if case in QUICK else pytest.param(*case, marks=pytest.mark.soak) for case in LANE_CASES],
+)
 def test_simd_and_quad_functions(
     rng: np.random.Generator, type_: str, strategy: str | None
 ) -> None:

@@ -97,7 +97,14 @@ def test_float32(device: str, shape: tuple[int, int, int], rng: np.random.Genera
     check(out.to_numpy(), a, b, F32)
 
 
-@pytest.mark.parametrize("dtype", list(DType), ids=dtype_name)
+@pytest.mark.parametrize(
+    ("device", "dtype"),
+    [
+        *((PLACES[0], dtype) for dtype in DType),
+        *((place, dtype) for place in PLACES[1:] for dtype in (F32, DType.INT8, DType.BFLOAT16)),
+    ],
+    indirect=["device"],
+)
 @pytest.mark.parametrize("shape", [(3, 5, 4), (40, 70, 50), (1, 300, 70), (60, 5000, 1)], ids=str)
 def test_every_dtype(
     device: str, dtype: DType, shape: tuple[int, int, int], rng: np.random.Generator

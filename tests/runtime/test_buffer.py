@@ -199,6 +199,9 @@ def recorded(session):
             calls.append((name, operands, out))
             return operands[0] if out is None else out
 
+        def binary(self, name, left, right):
+            return self.elementwise(name, (left, right))
+
         def function(self, name, *args):
             calls.append((name, args, None))
             return args[0]
