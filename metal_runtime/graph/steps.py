@@ -25,7 +25,7 @@ BoundArgument = tuple[int, int] | bytes | int
 class KernelStep:
     """One launch. It is compiled when it runs for the first time, not when it is explained."""
 
-    __slots__ = ("_ready", "arguments", "generated", "makes", "program")
+    __slots__ = ("_grid", "_ready", "arguments", "generated", "makes", "name", "program")
 
     def __init__(
         self,
@@ -35,15 +35,15 @@ class KernelStep:
         makes: tuple[tuple[int, int], ...],
     ) -> None:
         """``makes``: arrays that are allocated before it, as (place, bytes)."""
-        self.generated = generated
+        self.generated: Generated | None = generated
+        """The IR, until it is compiled: plans are kept, and it is large."""
+
+        self.name = generated.kernel.name
+        self._grid = generated.grid
         self.program = program
         self.arguments = arguments
         self.makes = makes
         self._ready: tuple[Pipeline, LaunchConfig] | None = None
-
-    @property
-    def name(self) -> str:
-        return self.generated.kernel.name
 
     @property
     def text(self) -> str:
@@ -56,7 +56,8 @@ class KernelStep:
 
     def _compiled(self, session: Session) -> tuple[Pipeline, LaunchConfig]:
         pipeline = pipeline_of(session, self.program)
-        self._ready = pipeline, launch_shape(session, pipeline, self.generated.grid)
+        self._ready = pipeline, launch_shape(session, pipeline, self._grid)
+        self.generated = None
         return self._ready
 
 

@@ -41,7 +41,7 @@ def run_program(data: st.DataObject, most: int) -> None:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_random_programs(data: st.DataObject) -> None:
     run_program(data, 12)
 

@@ -195,7 +195,15 @@ def test_a_million(traffic: Traffic) -> None:
     assert max(seconds) <= 1.5 * min(seconds), f"quarters took {seconds}"
 
 
-@pytest.mark.parametrize("what", ["buffers", "blocks in capsules", "memory", "handles"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "buffers",
+        "handles",
+        pytest.param("blocks in capsules", marks=pytest.mark.soak),
+        pytest.param("memory", marks=pytest.mark.soak),
+    ],
+)
 def test_a_leak_is_found(traffic: Traffic, what: str) -> None:
     if what in ("memory", "handles") and not LINUX:
         pytest.skip("the system does not tell")
