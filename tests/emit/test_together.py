@@ -77,9 +77,17 @@ def i_as(dtype, value):
     return type(i(0))(value, dtype)
 
 
-@pytest.mark.parametrize("strategy", [None, "fibers"])
 @pytest.mark.parametrize(
-    "element", [INT, UINT, FLOAT, DType.INT8, DType.UINT16, DType.FLOAT16, Vector(INT, 3), Vector(FLOAT, 4)], ids=str
+    ("element", "strategy"),
+    [
+        (INT, None), (FLOAT, None), (DType.FLOAT16, None), (Vector(INT, 3), None), (INT, "fibers"), (Vector(FLOAT, 4), "fibers"),
+        *(  # two seconds each
+            pytest.param(element, strategy, marks=pytest.mark.soak)
+            for element in (UINT, DType.INT8, DType.UINT16, Vector(FLOAT, 4), FLOAT, DType.FLOAT16)
+            for strategy in (None, "fibers")
+        ),
+    ],
+    ids=str,
 )  # fmt: skip
 def test_functions_of_lanes_on_the_device(element, strategy):
     """Each in all threads, and in some of them."""

@@ -32,7 +32,7 @@ NAMES = {"metal": metal, "math": math, "np": np, "CONST": 3, "TUP": (1, 2.5, Tru
 
 
 @given(seed=SEEDS)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_typed_kernels_mean_what_python_means(seed: int) -> None:
     text = Typed(seed).text()
     note(text)
@@ -53,7 +53,7 @@ def test_typed_kernels_mean_what_python_means(seed: int) -> None:
 
 
 @given(seed=SEEDS)
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 def test_wild_kernels_translate_or_raise_an_error_at_a_place(seed: int) -> None:
     text = Wild(seed).text()
     note(text)

@@ -133,7 +133,7 @@ def test_mixed_dtypes(pair: tuple[DType, DType], rng: np.random.Generator) -> No
     check(out.to_numpy(), a, b, common)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_strides_and_batches(data: st.DataObject) -> None:
     """Slices with steps, reversed and transposed, of batches that broadcast, as NumPy's views of one buffer."""

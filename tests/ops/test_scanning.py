@@ -63,7 +63,8 @@ def test_any_axis_of_any_shape(shape: tuple[int, ...], data: st.DataObject) -> N
 def test_every_dtype(dtype: DType) -> None:
     rng = np.random.default_rng()
     if dtype.is_float:
-        a = rng.normal(size=40).astype(dtype.numpy_dtype)
+        # Of one sign: a sum near 0 has lost the digits that are counted here.
+        a = np.abs(rng.normal(size=40)).astype(dtype.numpy_dtype)
         exact = np.cumsum(a.astype(np.float64))
         made = ops.cumsum(a)
         assert made.dtype is dtype

@@ -38,7 +38,9 @@ def test_nextafter(dtype: DType) -> None:
     rng = np.random.default_rng()
     a, b = (sample(rng, dtype, 300) for _ in range(2))
     b[::5] = a[::5]
-    same(ops.nextafter(a, b), np.nextafter(a, b))
+    with np.errstate(all="ignore"):
+        expected = np.nextafter(a, b)
+    same(ops.nextafter(a, b), expected)
 
 
 @pytest.mark.parametrize("dtype", [DType.BFLOAT16, DType.INT32], ids=dtype_name)

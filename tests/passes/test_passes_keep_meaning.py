@@ -16,7 +16,7 @@ from tests.strategies import kernels, kernels_together
 
 @pytest.mark.parametrize("run", [*PASSES, optimize], ids=lambda p: p.__name__)
 @given(kernels())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_same_bits(run, made):
     changed = run(made.kernel)
     verify(changed)
