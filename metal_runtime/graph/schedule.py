@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from metal_runtime.device.protocol import DeviceTraits
+from metal_runtime.errors import InternalError
 from metal_runtime.graph.blocks import by_blocks
 from metal_runtime.graph.groups import (
     NUMBERS,
@@ -61,7 +62,7 @@ def schedule(graph: Structure, traits: DeviceTraits, most_bindings: int = 31) ->
             return Schedule(graph, _Scheduler(graph, forced, most_bindings).run(), places)
         except CannotFoldError as reason:
             if reason.node < 0 or reason.node in forced:
-                raise
+                raise InternalError(f"a graph has no kernels: {reason.why}") from reason
             forced[reason.node] = reason.why
 
 
