@@ -56,6 +56,10 @@ def main() -> int:
         }
         command = [sys.executable, "-m", "pytest", *arguments]
         ended = subprocess.run(command, cwd=suite, env=environment, check=False)
+        if not report.exists():
+            raise SystemExit(
+                "pytest did not run: is the submodule array-api in the checkout, and all that it requires installed?"
+            )
         print(_counts(report))
     return ended.returncode
 
