@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import weakref
 from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
 
 from metal_runtime import dlpack
+from metal_runtime.device.pool import Block
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ShapeError
 from metal_runtime.strided import Shape
@@ -138,3 +140,24 @@ class ArrayInterchange:
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and self.size == 1 else str(self)
+
+
+class _Export:
+    """What NumPy keeps of a block for the views that a user made: the block knows that they are there."""
+
+    __slots__ = ("__array_interface__", "__weakref__", "_block")
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self.__array_interface__ = block.__array_interface__
+
+
+def numpy_export(block: Block) -> _Export:
+    """What NumPy makes a view from that the block knows of."""
+    export = block.export() if block.export is not None else None
+    if isinstance(export, _Export):
+        return export
+    made = _Export(block)
+    if export is None:
+        block.export = weakref.ref(made)
+    return made

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from metal_runtime.array_interchange import ArrayInterchange
+from metal_runtime.array_interchange import ArrayInterchange, numpy_export
 from metal_runtime.array_operators import ArrayOperators
 from metal_runtime.array_reductions import ArrayReductions, Axis
 from metal_runtime.array_views import ArrayViews
@@ -21,7 +20,7 @@ from metal_runtime.device.protocol import BufferBinding
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ClosedBufferError, DeviceError, DTypeError, ShapeError
 from metal_runtime.strided import Movement, Shape, Strided, contiguous, moved
-from metal_runtime.value import Cell, Value, View
+from metal_runtime.value import Cell, Value, View, cell_of, pending_value, value_in_memory
 
 __all__ = ["ArrayGraph", "BufferHost", "MetalBuffer", "Shape"]
 
@@ -55,23 +54,22 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
 
     __array_priority__ = 1000.0  # `array + buffer` runs on the device, as `buffer + array` does
 
-    def __init__(
-        self,
-        host: BufferHost[MetalBuffer],
-        cell: Cell,
-        shape: Shape,
-        dtype: DType,
-        nbytes: int,
-        movements: tuple[Movement, ...] = (),
-    ) -> None:
-        self._host = host
-        self._cell: Cell | None = cell
-        self._shape = shape
-        self._dtype = dtype
-        self._nbytes = nbytes
-        self._movements = movements
-        self._binding: BufferBinding | None = None
-        """Where its elements lie, once they are in memory and in C order."""
+    _host: BufferHost[MetalBuffer]
+    _cell: Cell | None
+    """None once it is closed."""
+
+    _shape: Shape
+    _dtype: DType
+    _nbytes: int
+    _movements: tuple[Movement, ...]
+    _binding: BufferBinding | None
+    """Where its elements lie, once they are in memory and in C order."""
+
+    def __init__(self) -> None:
+        raise DTypeError(
+            "a MetalBuffer is not made from nothing",
+            hint="write api.asarray(values) or api.empty(shape)",
+        )
 
     @classmethod
     def _in_block(
@@ -79,7 +77,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
     ) -> MetalBuffer:
         """A buffer over the first bytes of a block."""
         nbytes = math.prod(shape) * dtype.itemsize
-        buffer = cls(host, Cell(Value(shape, dtype, block=block)), shape, dtype, nbytes)
+        buffer = array_of(host, cell_of(value_in_memory(shape, dtype, block)), shape, dtype, nbytes)
         buffer._binding = block.binding
         return buffer
 
@@ -179,10 +177,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         if not self._movements:
             return value
         if value.operation is None:
-            return Value(self._shape, self._dtype, block=value.block, layout=self._layout())
-        return Value(
-            self._shape, self._dtype, View(value.shape, value.dtype, self._movements), (value,)
-        )
+            return value_in_memory(self._shape, self._dtype, value.block, self._layout())
+        view = View(value.shape, value.dtype, self._movements)
+        return pending_value(self._shape, self._dtype, view, (value,))
 
     def _in_memory(self) -> Value:
         """Its elements in memory: what is pending is started."""
@@ -213,7 +210,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         value = self._in_memory()
         block = value.block
         assert block is not None
-        raw = np.asarray(_exported(block) if exported else block)
+        raw = np.asarray(numpy_export(block) if exported else block)
         self._host.wait()
         layout = value.layout
         if layout is None:
@@ -310,7 +307,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
             copy = self._host.graph.copy(self)
             return copy._viewed(movements, shape)
         every = self._movements + movements
-        return MetalBuffer(self._host, self._open(), shape, self._dtype, nbytes, every)
+        return array_of(self._host, self._open(), shape, self._dtype, nbytes, every)
 
     def __repr__(self) -> str:
         what = f"shape={self._shape}, dtype={self._dtype.metal_name}, device={self.device}"
@@ -353,24 +350,28 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         return self._host.graph.copy(self)
 
 
-class _Export:
-    """What NumPy keeps of a block for the views that a user made: the block knows that they are there."""
-
-    __slots__ = ("__array_interface__", "__weakref__", "_block")
-
-    def __init__(self, block: Block) -> None:
-        self._block = block
-        self.__array_interface__ = block.__array_interface__
+_new = MetalBuffer.__new__
 
 
-def _exported(block: Block) -> _Export:
-    export = block.export() if block.export is not None else None
-    if isinstance(export, _Export):
-        return export
-    made = _Export(block)
-    if export is None:
-        block.export = weakref.ref(made)
-    return made
+def array_of(
+    host: BufferHost[MetalBuffer],
+    cell: Cell,
+    shape: Shape,
+    dtype: DType,
+    nbytes: int,
+    movements: tuple[Movement, ...] = (),
+) -> MetalBuffer:
+    """A buffer over what a cell holds, or over a view of it: the only place where one is made."""
+    # Not by ``__init__``: every operator comes here, and Python takes twice as long for that.
+    buffer = _new(MetalBuffer)
+    buffer._host = host
+    buffer._cell = cell
+    buffer._shape = shape
+    buffer._dtype = dtype
+    buffer._nbytes = nbytes
+    buffer._movements = movements
+    buffer._binding = None
+    return buffer
 
 
 _ARRAYS = (MetalBuffer, np.ndarray)

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 from metal_runtime.device.pool import Block
 from metal_runtime.dtype import DType
 from metal_runtime.strided import Movement, Shape, Strided
 
-_serials = itertools.count()
-
 
 class Value:
     """Elements of one shape and dtype. Pending while ``operation`` is there, in memory from then on.
 
     A pending value knows its ``inputs`` (values, and Python numbers); one in memory has a ``block``, in
-    which its elements lie by ``layout``, or in C order from its first byte on where that is None.
+    which its elements lie by ``layout``, or in C order from its first byte on where that is None. Made by
+    ``pending_value`` and ``value_in_memory``: Python takes twice as long for a class with ``__init__``.
     """
 
-    __slots__ = ("block", "dtype", "inputs", "layout", "operation", "serial", "shape")
+    __slots__ = ("block", "dtype", "inputs", "layout", "operation", "shape")
 
-    def __init__(
-        self,
-        shape: Shape,
-        dtype: DType,
-        operation: Any = None,
-        inputs: tuple[Any, ...] = (),
-        block: Block | None = None,
-        layout: Strided | None = None,
-    ) -> None:
-        self.shape = shape
-        self.dtype = dtype
-        self.operation = operation
-        self.inputs = inputs
-        self.block = block
-        self.layout = layout
-        self.serial = next(_serials)
-        """Greater than that of every input."""
+    shape: Shape
+    dtype: DType
+    operation: Any
+    inputs: tuple[Any, ...]
+    block: Block | None
+    layout: Strided | None
 
     def settle(self, block: Block) -> None:
         """The elements are in the block now, in C order; what they came from is let go."""
@@ -47,17 +34,44 @@ class Value:
         self.inputs = ()
 
 
+def pending_value(shape: Shape, dtype: DType, operation: Any, inputs: tuple[Any, ...]) -> Value:
+    """What an operation will give, of values and packed numbers."""
+    value = Value()
+    value.shape = shape
+    value.dtype = dtype
+    value.operation = operation
+    value.inputs = inputs
+    value.block = value.layout = None
+    return value
+
+
+def value_in_memory(
+    shape: Shape, dtype: DType, block: Block | None, layout: Strided | None = None
+) -> Value:
+    """Elements that lie in a block already."""
+    value = pending_value(shape, dtype, None, ())
+    value.block = block
+    value.layout = layout
+    return value
+
+
 class Cell:
     """What a buffer and the views of it share: their value, which an update in place may replace.
 
     While somebody holds the cell, its value has to get into memory; values that no cell holds are
-    intermediate results.
+    intermediate results. Made by ``cell_of``.
     """
 
     __slots__ = ("__weakref__", "value")
 
-    def __init__(self, value: Value) -> None:
-        self.value = value
+    value: Value
+
+
+def cell_of(value: Value) -> Cell:
+    """A cell that holds a value."""
+    cell = Cell()
+    cell.value = value
+    return cell
 
 
 class View:

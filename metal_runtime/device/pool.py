@@ -69,15 +69,14 @@ class Block:
 
     __slots__ = ("_allocation", "_pool", "binding", "export", "is_adopted", "nbytes", "persistent")
 
-    def __init__(self, pool: Pool, allocation: Allocation, nbytes: int, persistent: bool) -> None:
-        self._pool = pool
-        self._allocation: Allocation | None = allocation
-        self.nbytes = nbytes
-        self.persistent = persistent
-        self.is_adopted = False
-        self.binding: BufferBinding = (allocation, 0)
-        self.export: Callable[[], Any] | None = None
-        """While it gives something, a user's NumPy view may write to the memory at any time."""
+    _pool: Pool
+    _allocation: Allocation | None
+    nbytes: int
+    persistent: bool
+    is_adopted: bool
+    binding: BufferBinding
+    export: Callable[[], Any] | None
+    """While it gives something, a user's NumPy view may write to the memory at any time."""
 
     @property
     def is_exported(self) -> bool:
@@ -100,9 +99,10 @@ class Block:
 
     def close(self) -> None:
         """Gives the memory back to the pool; may be called twice. Nothing may point into it any more."""
-        allocation, self._allocation = self._allocation, None
+        allocation = self._allocation
         if allocation is None:
             return
+        self._allocation = None
         if self.is_adopted:
             self._pool.let_go(allocation)
         else:
@@ -110,6 +110,19 @@ class Block:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _block_of(pool: Pool, allocation: Allocation, nbytes: int, persistent: bool) -> Block:
+    """A block that owns the allocation."""
+    block = Block()  # no __init__: this is on the way of every launch, and takes half the time
+    block._pool = pool
+    block._allocation = allocation
+    block.nbytes = nbytes
+    block.persistent = persistent
+    block.is_adopted = False
+    block.binding = (allocation, 0)
+    block.export = None
+    return block
 
 
 class Pool:
@@ -159,7 +172,7 @@ class Pool:
         Raises:
             SharingError: the device cannot use memory of this place or size.
         """
-        block = Block(self, self._allocator.adopt(memory), memory.nbytes, persistent=False)
+        block = _block_of(self, self._allocator.adopt(memory), memory.nbytes, False)
         block.is_adopted = True
         return block
 
@@ -190,13 +203,14 @@ class Pool:
         """
         size = max(-(-nbytes // PAGE), 1) * PAGE
         with self._lock:
-            self._forget_ended()
+            if self._let_go:
+                self._forget_ended()
             if self._returned and self._launched is None:
                 latest = self._returned.pop()
                 if latest[1] == size and latest[2] is persistent:
                     # Of this size, and the warmest in the caches: it need not be filed before it is used again.
                     self._hits += 1
-                    return Block(self, latest[0], size, persistent)
+                    return _block_of(self, latest[0], size, persistent)
                 self._returned.append(latest)
             self._collect()
             found = self._best_fit(size)
@@ -208,7 +222,7 @@ class Pool:
                 allocation, size = found
             self._used_blocks += 1
             self._peak = max(self._peak, self._allocated - self._cached)
-        return Block(self, allocation, size, persistent)
+        return _block_of(self, allocation, size, persistent)
 
     def give_back(self, allocation: Allocation, nbytes: int, persistent: bool) -> None:
         """What Block.close calls, perhaps from the garbage collector in the middle of ``take``: it never waits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from metal_runtime.device.pool import Block
 from metal_runtime.graph.elementwise_kernel import elementwise_kernel
@@ -77,8 +78,8 @@ class Plan:
 
     def run(self, session: Session, traced: Trace, into: Block | None) -> list[Block]:
         """Launches every step; the blocks of the roots."""
-        memory: list[Block] = [leaf.block for leaf in traced.leaves]  # type: ignore[misc]
-        memory += [None] * (self.arrays - len(memory))  # type: ignore[list-item]
+        memory: list[Any] = [leaf.block for leaf in traced.leaves]
+        memory += [None] * (self.arrays - len(memory))
         if into is not None and self.in_target:
             memory[self.roots[0]] = into
         for step in self.steps:

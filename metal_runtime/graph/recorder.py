@@ -6,14 +6,14 @@ import contextlib
 import importlib
 import math
 import threading
-import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 from metal_runtime import settings
-from metal_runtime.buffer import MetalBuffer
+from metal_runtime.buffer import MetalBuffer, array_of
 from metal_runtime.device.protocol import Stream
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, ShapeError
@@ -36,7 +36,7 @@ from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar, packed_scalars
 from metal_runtime.runtime.session import Session, enter_stream, leave_stream
 from metal_runtime.runtime.sessions import session_of
-from metal_runtime.value import Cell, Value
+from metal_runtime.value import Cell, Value, cell_of, pending_value
 
 MOST_PENDING = 64
 """So many results are recorded before they run without being asked for."""
@@ -48,13 +48,16 @@ class Recorder:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._lock = threading.RLock()
-        self._default: list[weakref.ref[Cell]] = []
+        self._default: list[ref[Cell]] = []
         """What is pending on the default stream."""
 
-        self._streams: dict[Stream, list[weakref.ref[Cell]]] = {}
+        self._streams: dict[Stream, list[ref[Cell]]] = {}
         """What is pending on every stream, once there are several."""
 
         self._calls: dict[tuple[Any, ...], Elementwise] = {}
+        self._quick: dict[tuple[Any, ...], Elementwise] = {}
+        """Of them, those that ``binary`` may record."""
+
         self._reductions: dict[tuple[Any, ...], Reduce] = {}
         self._products: dict[tuple[Any, ...], MatMul] = {}
         self._runner = Runner(session)
@@ -118,10 +121,14 @@ class Recorder:
         if call is None:
             call = elementwise_call(operator, known, len(inputs), dtype)
             remember(self._calls, known, call)
+            if (
+                call.nbytes and operator != "pow" and not self._eager
+            ):  # `x ** 2.0` is another operator
+                remember(self._quick, known, call)
         for place, scalar in enumerate(call.scalars):
             if scalar is not None:
                 inputs[place] = pack_scalar(name, inputs[place], scalar)
-        value = Value(call.shape, call.dtype, call, tuple(inputs))
+        value = pending_value(call.shape, call.dtype, call, tuple(inputs))
         if out is not None:
             return self._written(name, value, out)
         return self._recorded(value, call.nbytes, exported)
@@ -130,13 +137,11 @@ class Recorder:
         """``elementwise`` for a buffer and a buffer or float, which is most calls: the same in a third of the time."""
         session = self._session
         cell = left._cell
-        if cell is None or left._movements or left._host is not session:
-            return self.elementwise(operator, (left, right))
-        if session.has_streams or operator == "pow":
+        if cell is None or left._movements or left._host is not session or session.has_streams:
             return self.elementwise(operator, (left, right))
         a = cell.value
         if right.__class__ is float:
-            call = self._calls.get((operator, a.shape, a.dtype, Weak.FLOAT, None))
+            call = self._quick.get((operator, a.shape, a.dtype, Weak.FLOAT, None))
             if call is None or not right:  # to a dictionary, 0.0 is -0.0
                 return self.elementwise(operator, (left, right))
             b = packed_scalars.get((right, call.types.operands[1]))
@@ -147,20 +152,16 @@ class Recorder:
             if other is None or right._movements or right._host is not session:
                 return self.elementwise(operator, (left, right))
             b = other.value
-            call = self._calls.get((operator, a.shape, a.dtype, b.shape, b.dtype, None))
+            call = self._quick.get((operator, a.shape, a.dtype, b.shape, b.dtype, None))
             if call is None or (b.block is not None and b.block.export is not None):
                 return self.elementwise(operator, (left, right))
         pending = self._default
-        if (
-            len(pending) >= MOST_PENDING
-            or not call.nbytes
-            or self._eager
-            or (a.block is not None and a.block.export is not None)
-        ):
+        if len(pending) >= MOST_PENDING or (a.block is not None and a.block.export is not None):
             return self.elementwise(operator, (left, right))
-        value = Cell(Value(call.shape, call.dtype, call, (a, b)))
-        pending.append(weakref.ref(value))
-        return MetalBuffer(session, value, call.shape, call.dtype, call.nbytes)
+        shape, dtype = call.shape, call.dtype
+        made = cell_of(pending_value(shape, dtype, call, (a, b)))
+        pending.append(ref(made))
+        return array_of(session, made, shape, dtype, call.nbytes)
 
     def reduce(
         self,
@@ -185,7 +186,7 @@ class Recorder:
             row = REDUCTIONS[reduction] if isinstance(reduction, str) else reduction
             call = reduce_call(row, source, axes, keepdims, result)
             remember(self._reductions, key, call)
-        value = Value(call.shape, call.dtype, call, (source,))
+        value = pending_value(call.shape, call.dtype, call, (source,))
         if 0 in source.shape and call.nbytes:
             identity = call.reduction.identity(call.reduction.accumulators(call.element))[-1]
             out = self._session.empty(call.shape, call.dtype)
@@ -205,7 +206,7 @@ class Recorder:
             shape = sizes_of(x.shape, y.shape).shape
             call = MatMul(shape, result, math.prod(shape) * result.itemsize)
             remember(self._products, key, call)
-        value = Value(call.shape, call.dtype, call, (x, y))
+        value = pending_value(call.shape, call.dtype, call, (x, y))
         exported = any(v.block is not None and v.block.is_exported for v in (x, y))
         return self._recorded(value, call.nbytes, exported)
 
@@ -239,19 +240,15 @@ class Recorder:
 
     def flush(self, wanted: Value | None = None) -> None:
         """Starts everything that is pending and that somebody still holds."""
-        waiting = self._pending
+        waiting = self._pending if self._session.has_streams else self._default
         if not waiting and wanted is None:
             return
         with self._lock:
-            count = len(waiting)  # other threads may go on recording
-            pending = waiting[:count]
-            del waiting[:count]
-            cells = [cell for cell in (ref() for ref in pending) if cell is not None]
-            roots = [cell.value for cell in cells if cell.value.operation is not None]
+            roots = _held(waiting)
             if wanted is not None and wanted.operation is not None:
-                roots.append(wanted)
+                roots[wanted] = None
             if roots:
-                self._runner.run(list(dict.fromkeys(roots)))
+                self._runner.run(list(roots))
 
     def plan_of(self, buffers: Sequence[MetalBuffer]) -> Plan | None:
         """The plan that would compute buffers that are pending; None where all are in memory."""
@@ -266,7 +263,7 @@ class Recorder:
         cells = [cell for cell in (ref() for ref in self._pending) if cell is not None]
         values = [(cell, cell.value) for cell in dict.fromkeys(cells)]
         return [
-            MetalBuffer(self._session, cell, value.shape, value.dtype, 0)
+            array_of(self._session, cell, value.shape, value.dtype, 0)
             for cell, value in values
             if value.operation is not None
         ]
@@ -295,7 +292,7 @@ class Recorder:
         self._streams.pop(stream, None)
 
     @property
-    def _pending(self) -> list[weakref.ref[Cell]]:
+    def _pending(self) -> list[ref[Cell]]:
         """What was recorded for the current stream and has not run."""
         if not self._session.has_streams or self._session.closed:
             return self._default
@@ -311,9 +308,9 @@ class Recorder:
         pending = self._pending if session.has_streams else self._default
         if len(pending) >= MOST_PENDING:
             self.flush()
-        cell = Cell(value)
-        buffer = MetalBuffer(session, cell, value.shape, value.dtype, nbytes)
-        pending.append(weakref.ref(cell))
+        cell = cell_of(value)
+        buffer = array_of(session, cell, value.shape, value.dtype, nbytes)
+        pending.append(ref(cell))
         if self._eager:
             self.flush()
         elif exported and _is_exported(value):
@@ -333,7 +330,7 @@ class Recorder:
             return out
         if not out._movements and cell.value.operation is not None:
             cell.value = value  # nobody can have seen the memory of a pending result
-            self._pending.append(weakref.ref(cell))
+            self._pending.append(ref(cell))
             if self._eager:
                 self.flush()
             return out
@@ -363,6 +360,17 @@ def recorder_here(buffers: Sequence[MetalBuffer] = ()) -> Recorder:
 def recorder_of(session: Session) -> Recorder:
     """What records the operators of a session; the session calls this once."""
     return Recorder(session)
+
+
+def _held(waiting: list[ref[Cell]]) -> dict[Value, None]:
+    """The values that are pending and held, each once; nothing is waiting any more."""
+    count = len(waiting)  # other threads may go on recording
+    roots: dict[Value, None] = {}
+    for cell in [held() for held in waiting[:count]]:
+        if cell is not None and cell.value.operation is not None:
+            roots[cell.value] = None
+    del waiting[:count]
+    return roots
 
 
 def _is_exported(value: Value) -> bool:

@@ -15,7 +15,7 @@ from metal_runtime.graph.plan import Plan, Target, make_plan
 from metal_runtime.graph.trace import Trace, structure, trace
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Shape, contiguous
-from metal_runtime.value import Value
+from metal_runtime.value import Value, pending_value
 
 _KEPT = 4096  # kinds of calls, and plans, remembered a session
 _Kept = TypeVar("_Kept")
@@ -39,8 +39,8 @@ class Runner:
     def run(self, roots: Sequence[Value]) -> None:
         """Starts what computes the roots, each given once; they are in memory then."""
         traced = trace(roots)
-        blocks = self._launch(self.plan(traced), traced, None)
-        for root, block in zip(roots, blocks, strict=True):
+        plan = self._plans.get(traced.key) or self.plan(traced)
+        for root, block in zip(roots, self._launch(plan, traced, None), strict=True):
             root.settle(block)
 
     def run_into(self, value: Value, place: Value) -> None:
@@ -86,7 +86,7 @@ class Runner:
 
 def _copy_of(value: Value) -> Value:
     call = _copying(value.shape, value.dtype)
-    return Value(value.shape, value.dtype, call, (value,))
+    return pending_value(value.shape, value.dtype, call, (value,))
 
 
 @functools.lru_cache(maxsize=_KEPT)

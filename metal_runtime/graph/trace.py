@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import enum
 import itertools
-import operator
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,17 +42,13 @@ def trace(
     The key tells apart what differs in operators, shapes, dtypes, layouts, sharing, and what is written.
     """
     # This runs at every flush, and takes half a microsecond a value: hence one loop, and local names.
-    values: list[Value] = []
+    values = list(roots)
     leaves: list[Value] = []
     scalars: list[bytes] = []
     key: list[Any] = [len(roots)]
     note = key.append
     places: dict[Value, int] = {root: place for place, root in enumerate(roots)}
-    waiting = deque(roots)
-    count = len(places)
-    while waiting:
-        value = waiting.popleft()
-        values.append(value)
+    for value in values:  # which grows on the way
         note(value.operation)
         for operand in value.inputs:
             if operand.__class__ is bytes:
@@ -67,9 +61,8 @@ def trace(
                     leaves.append(operand)
                     note(operand.layout)
                 else:
-                    place = count
-                    count += 1
-                    waiting.append(operand)
+                    place = len(values)
+                    values.append(operand)
                 places[operand] = place
             note(place)
     if into is not None:
@@ -120,7 +113,7 @@ class Structure:
 
 def structure(traced: Trace) -> Structure:
     """The graph of a trace."""
-    ordered = sorted(traced.values, key=operator.attrgetter("serial"))
+    ordered = _inputs_first(traced)
     places: dict[Value, Ref] = {v: (RefKind.NODE, k) for k, v in enumerate(ordered)}
     places.update({leaf: (RefKind.LEAF, k) for k, leaf in enumerate(traced.leaves)})
     scalars = itertools.count()
@@ -135,3 +128,22 @@ def structure(traced: Trace) -> Structure:
     leaves = tuple(Leaf(leaf.shape, leaf.dtype, leaf.layout) for leaf in traced.leaves)
     roots = tuple(places[root][1] for root in traced.values[: traced.roots])
     return Structure(nodes, leaves, roots)
+
+
+def _inputs_first(traced: Trace) -> list[Value]:
+    """The values of a trace in an order in which each follows its inputs, as near as can be to that of the roots."""
+    ordered: dict[Value, None] = {}
+    for root in traced.values[: traced.roots]:
+        waiting = [root]
+        while waiting:
+            value = waiting[-1]
+            missing = [o for o in value.inputs if _is_pending(o) and o not in ordered]
+            if missing:
+                waiting += reversed(missing)
+            else:
+                ordered[waiting.pop()] = None
+    return list(ordered)
+
+
+def _is_pending(operand: Value | bytes) -> bool:
+    return isinstance(operand, Value) and operand.operation is not None

@@ -201,9 +201,15 @@ class Session:
 
     def synchronize(self) -> None:
         """Runs what operators have recorded, and waits until all has ended. Raises KernelFault."""
-        if self._graph is not None and not self.closed:
-            self._graph.flush_all()
-        self.wait()
+        graph, device = self._graph, self._device
+        if device is None or self.closed:
+            return
+        if graph is not None:
+            if self.has_streams:
+                graph.flush_all()
+            else:
+                graph.flush()
+        device.synchronize()
 
     # --- operators -------------------------------------------------------------------------------
 

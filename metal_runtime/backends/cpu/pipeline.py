@@ -101,6 +101,7 @@ class CpuPipeline:
         self._code = self._native(self._library, count)
         self._count = count
         self._sized: dict[Extent, NativeCode] = {}
+        self._has_sizes = self.strategy == REGIONS
         padding = -(_HEADER_BYTES + 8 * count) % 16
         self._pack = struct.Struct(f"8I{2 + count}Q{padding}x").pack
         self._values_at = _HEADER_BYTES + 8 * count + padding
@@ -119,7 +120,7 @@ class CpuPipeline:
 
     def handle(self, config: LaunchConfig) -> int:
         """The address of what the native runtime launches: for long launches by regions, code made for their size."""
-        if self.strategy != REGIONS:
+        if not self._has_sizes:
             return self._code.handle
         sized = self._sized.get(config.threadgroup)
         if sized is not None:
@@ -136,20 +137,26 @@ class CpuPipeline:
         ``stream`` is a native stream's handle.
         """
         words = []
-        values = b""
+        values: list[bytes] = []
         at = _RELATIVE | self._values_at
         for binding in bindings:
-            if type(binding) is tuple:
-                words.append(binding[0].address + binding[1])
-            else:
-                words.append(at + len(values))
-                values += binding  # type: ignore[operator]
-                values += _PADDING[len(values) & 15]
+            if binding.__class__ is tuple:
+                allocation, offset = binding
+                words.append(allocation.address + offset)
+                continue
+            words.append(at)
+            length = len(binding)
+            values.append(binding)  # type: ignore[arg-type]
+            if length & 15:
+                values.append(_PADDING[length & 15])
+                length += -length & 15
+            at += length
         nbytes, offsets = self._memory.of_launch(config.threadgroup_memory)
+        handle = self.handle(config) if self._has_sizes else self._code.handle
         try:
-            length = self._values_at + len(values)
-            header = (nbytes, length, stream, self.handle(config))
-            return self._pack(*config.grid, *config.threadgroup, *header, *words, *offsets) + values
+            header = (nbytes, at ^ _RELATIVE, stream, handle)
+            packed = self._pack(*config.grid, *config.threadgroup, *header, *words, *offsets)
+            return b"".join((packed, *values))
         except struct.error:
             raise self._bad_request(config, bindings) from None
 
