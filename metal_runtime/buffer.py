@@ -49,6 +49,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         "_host",
         "_movements",
         "_nbytes",
+        "_seen",
         "_shape",
     )
 
@@ -62,6 +63,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
     _dtype: DType
     _nbytes: int
     _movements: tuple[Movement, ...]
+    _seen: Value | None
+    """A view's elements in memory, once somebody asked: to the graph, all who read them read the same."""
+
     _binding: BufferBinding | None
     """Where its elements lie, once they are in memory and in C order."""
 
@@ -139,7 +143,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
 
     def close(self) -> None:
         """Lets go of the elements; may be called twice. Views of the buffer stay valid."""
-        self._binding = self._cell = None
+        self._binding = self._cell = self._seen = None
 
     def __enter__(self) -> MetalBuffer:
         self._open()
@@ -177,7 +181,11 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         if not self._movements:
             return value
         if value.operation is None:
-            return value_in_memory(self._shape, self._dtype, value.block, self._layout())
+            seen = self._seen
+            if seen is None or seen.block is not value.block:
+                seen = value_in_memory(self._shape, self._dtype, value.block, self._layout())
+                self._seen = seen
+            return seen
         view = View(value.shape, value.dtype, self._movements)
         return pending_value(self._shape, self._dtype, view, (value,))
 
@@ -370,7 +378,7 @@ def array_of(
     buffer._dtype = dtype
     buffer._nbytes = nbytes
     buffer._movements = movements
-    buffer._binding = None
+    buffer._binding = buffer._seen = None
     return buffer
 
 

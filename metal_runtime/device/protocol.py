@@ -45,6 +45,9 @@ class DeviceTraits:
     families: tuple[str, ...] = ()
     """The families that Apple counts a GPU among, as ``iris check --family`` knows them: ``apple9``, ``metal3``."""
 
+    timing: str = ""
+    """How the device times a launch, and what that costs; empty where it does not."""
+
     toolchain: str = ""
     """Compiler and target; a part of every cache key."""
 
@@ -109,6 +112,11 @@ class Pipeline(Protocol):
     def signature(self) -> Signature: ...
 
     @property
+    def program(self) -> MslProgram:
+        """What it was compiled from."""
+        ...
+
+    @property
     def max_threads_per_threadgroup(self) -> int: ...
 
     @property
@@ -145,8 +153,23 @@ class Event(Protocol):
 class Stream(Protocol):
     """Launches in order."""
 
-    def launch(self, pipeline: Pipeline, config: LaunchConfig, bindings: Sequence[Binding]) -> None:
+    @property
+    def number(self) -> int:
+        """0 for the device's default stream; of others, the first is 1."""
+        ...
+
+    def launch(
+        self,
+        pipeline: Pipeline,
+        config: LaunchConfig,
+        bindings: Sequence[Binding],
+        times: int = 0,
+    ) -> None:
         """Queues one launch; ``bindings`` follow ``pipeline.signature.arguments``.
+
+        ``times`` is the address of two words of 64 bits, for a device whose traits name a ``timing``: it clears them, and
+        writes there when it began and when it ended with the launch, in nanoseconds of the host's monotonic clock. 0:
+        nobody asks.
 
         Raises KernelFault, at once or at ``synchronize``, when the kernel fails while it runs.
         """

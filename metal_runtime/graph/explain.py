@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from metal_runtime.graph.drawing import operator_name, svg
 from metal_runtime.graph.groups import Kernel
-from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
+from metal_runtime.graph.lowering import Compute, terms_below
 from metal_runtime.graph.operations import Combine, Partial, View
 from metal_runtime.graph.plan import Plan
-from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
+from metal_runtime.graph.trace import Node, RefKind, Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,35 +90,20 @@ def _reports(plan: Plan) -> list[KernelReport]:
         terms = list(terms_below(*kernel.terms()))
         names = [t.operation.name for t in terms if isinstance(t, Compute)]
         names += [operator_name(plan.schedule.graph.nodes[k]) for k, _ in kernel.reductions]
-        read: dict[Ref, int] = {}
         if kernel.product is not None:
             names.insert(0, "matmul")
-            for side in (kernel.product.a, kernel.product.b):
-                read[side.source.ref] = math.prod(side.layout.shape) * side.source.dtype.itemsize
-        for term in terms:
-            if isinstance(term, LoadAt):
-                source = term.access.source
-                read[source.ref] = (
-                    read.get(source.ref, 0) or _elements(term) * source.dtype.itemsize
-                )
         reports.append(
             KernelReport(
                 name=step.name,
                 msl=step.text,
                 walks=_walks(kernel),
                 operators=tuple(names),
-                read_bytes=sum(read.values()),
-                written_bytes=sum(nbytes for _, nbytes in step.makes),
+                read_bytes=step.work.read_bytes,
+                written_bytes=step.work.written_bytes,
                 why=kernel.why,
             )
         )
     return reports
-
-
-def _elements(term: LoadAt) -> int:
-    """How many different elements a kernel reads through an access."""
-    layout = term.access.layout
-    return math.prod(n for n, s in zip(layout.shape, layout.strides, strict=True) if s)
 
 
 def _eager_bytes(graph: Structure, node: Node) -> int:

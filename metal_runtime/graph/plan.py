@@ -19,7 +19,7 @@ from metal_runtime.graph.kernel_text import (
 )
 from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
 from metal_runtime.graph.operations import Partial
-from metal_runtime.graph.product_kernel import GeneratedProduct, product_kernel
+from metal_runtime.graph.product_kernel import product_kernel
 from metal_runtime.graph.row_kernel import row_kernel
 from metal_runtime.graph.schedule import Schedule, schedule
 from metal_runtime.graph.steps import (
@@ -31,8 +31,10 @@ from metal_runtime.graph.steps import (
     product_text,
 )
 from metal_runtime.graph.trace import Ref, RefKind, Structure, Trace
+from metal_runtime.graph.work import work_of
 from metal_runtime.ops.compiled import kernel_program
 from metal_runtime.program import CompileOptions
+from metal_runtime.recording.events import Work
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Reshape, Strided
 
@@ -114,15 +116,16 @@ class _Steps:
 
     def step(self, kernel: Kernel, layouts: dict[int, Strided]) -> Step:
         if kernel.product is not None:
-            return self._product(product_kernel(kernel, self._made.graph), kernel.product)
+            return self._product(kernel, kernel.product)
         make = row_kernel if kernel.reductions else elementwise_kernel
         generated = make(kernel, self._made.graph, layouts)
         makes = self._made_by(generated.arguments)
         program = kernel_program(generated.kernel, options=OPTIONS)
         arguments = tuple(map(self._bound, generated.arguments))
-        return KernelStep(generated, program, arguments, makes)
+        return KernelStep(generated, program, arguments, makes, _work(kernel, makes))
 
-    def _product(self, generated: GeneratedProduct, part: ProductPart) -> ProductStep:
+    def _product(self, kernel: Kernel, part: ProductPart) -> ProductStep:
+        generated = product_kernel(kernel, self._made.graph)
         output = generated.output
         out = ArrayArgument(output, 0, 0, output.dtype)
         makes = self._made_by((out,))
@@ -133,7 +136,8 @@ class _Steps:
         place, offset = self._array(out)
         arguments = tuple(map(self._bound, generated.arguments))
         text = product_text(self._session, generated, a, b)
-        return ProductStep(generated, a, b, (place, offset), arguments, makes, text)
+        work = _work(kernel, makes)
+        return ProductStep(generated, a, b, (place, offset), arguments, makes, work, text)
 
     def _made_by(self, arguments: Sequence[KernelArgument]) -> tuple[tuple[int, int], ...]:
         """Arrays that a kernel writes: their places and sizes."""
@@ -169,6 +173,10 @@ class _Steps:
     def _place(self, ref: Ref, part: int) -> int:
         kind, index = ref
         return index if kind is RefKind.LEAF else self.places[index, part]
+
+
+def _work(kernel: Kernel, makes: Sequence[tuple[int, int]]) -> Work:
+    return work_of(kernel, sum(nbytes for _, nbytes in makes))
 
 
 def _nbytes(graph: Structure, output: Output) -> int:

@@ -15,6 +15,7 @@ from metal_runtime.graph.product_kernel import GeneratedProduct
 from metal_runtime.ops.compiled import launch_shape, pipeline_of
 from metal_runtime.ops.product_run import Operand, run_product
 from metal_runtime.program import MslProgram
+from metal_runtime.recording.events import Work
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Strided
 
@@ -25,7 +26,7 @@ BoundArgument = tuple[int, int] | bytes | int
 class KernelStep:
     """One launch. It is compiled when it runs for the first time, not when it is explained."""
 
-    __slots__ = ("_grid", "_ready", "arguments", "generated", "makes", "name", "program")
+    __slots__ = ("_grid", "_ready", "arguments", "generated", "makes", "name", "program", "work")
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class KernelStep:
         program: MslProgram,
         arguments: tuple[BoundArgument, ...],
         makes: tuple[tuple[int, int], ...],
+        work: Work,
     ) -> None:
         """``makes``: arrays that are allocated before it, as (place, bytes)."""
         self.generated: Generated | None = generated
@@ -43,6 +45,7 @@ class KernelStep:
         self.program = program
         self.arguments = arguments
         self.makes = makes
+        self.work = work
         self._ready: tuple[Pipeline, LaunchConfig] | None = None
 
     @property
@@ -52,7 +55,7 @@ class KernelStep:
 
     def run(self, session: Session, memory: Sequence[Block], scalars: Sequence[bytes]) -> None:
         pipeline, config = self._ready or self._compiled(session)
-        session.stream.launch(pipeline, config, bound(self.arguments, memory, scalars))
+        session.launch(pipeline, config, bound(self.arguments, memory, scalars), self.work)
 
     def _compiled(self, session: Session) -> tuple[Pipeline, LaunchConfig]:
         pipeline = pipeline_of(session, self.program)
@@ -84,6 +87,9 @@ class ProductStep:
     out: tuple[int, int]
     arguments: tuple[BoundArgument, ...]
     makes: tuple[tuple[int, int], ...]
+    work: Work
+    """Of all its launches."""
+
     text: str
     """The MSL of its kernels."""
 

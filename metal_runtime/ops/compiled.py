@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from metal_runtime.buffer import MetalBuffer
@@ -15,6 +16,7 @@ from metal_runtime.passes.pipeline import PASSES, Pass, optimize
 from metal_runtime.program import CompileOptions, MslProgram
 from metal_runtime.runtime.compile import DEFAULT_OPTIONS, function_to_ir, ir_to_program
 from metal_runtime.runtime.launch_shape import launch_config
+from metal_runtime.runtime.recorded_launch import argument_work
 from metal_runtime.runtime.session import Session
 
 
@@ -69,4 +71,5 @@ def launch(
     bindings: list[Binding] = [buffer._bound() for buffer in ordered]
     bindings += [n if isinstance(n, bytes) else struct.pack("=I", n) for n in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
-    session.stream.launch(pipeline, config, bindings)
+    work = partial(argument_work, pipeline.signature.arguments, buffers)
+    session.launch(pipeline, config, bindings, work)

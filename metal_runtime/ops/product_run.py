@@ -109,7 +109,7 @@ def _launch_on(session: Session) -> Launch:
     ) -> None:
         pipeline = pipeline_of(session, program)
         config = launch_shape(session, pipeline, grid, threadgroup)
-        session.stream.launch(pipeline, config, bindings)
+        session.launch(pipeline, config, bindings)
 
     return launch
 

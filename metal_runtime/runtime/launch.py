@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from metal_runtime.device.launch_config import LaunchConfig
@@ -11,8 +12,10 @@ from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.errors import LaunchError
 from metal_runtime.msl_types import Pointer
 from metal_runtime.program import Argument, ArgumentKind
+from metal_runtime.recording.recorder import RECORDER
 from metal_runtime.runtime.buffer_arguments import Uploads, fast_binding
 from metal_runtime.runtime.launch_shape import launch_config
+from metal_runtime.runtime.recorded_launch import argument_work
 from metal_runtime.runtime.size_check import SizeCheck
 from metal_runtime.runtime.value_arguments import fast_pack
 
@@ -87,7 +90,11 @@ class LaunchPlan:
             return
         if self._sizes is not None:
             self._sizes.check(config.grid, args)
-        self.session.stream.launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
+        if RECORDER.on:
+            work = argument_work(self._arguments, args)
+            self.session.launch(self.pipeline, config, bindings, work)  # type: ignore[arg-type]
+        else:
+            self.session.stream.launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
 
     def _launch_checked(self, config: LaunchConfig, args: Sequence[Any]) -> None:
         uploads = Uploads(self.name, self.session, self._optional_buffers)
@@ -97,7 +104,8 @@ class LaunchPlan:
             bindings.append(uploads.bind(argument, value) if binding is None else binding)
         if self._sizes is not None:
             self._sizes.check(config.grid, args)
-        self.session.stream.launch(self.pipeline, config, bindings)
+        work = partial(argument_work, self._arguments, args)
+        self.session.launch(self.pipeline, config, bindings, work)
         uploads.copy_back()
 
     def _config(self, grid: Any, threadgroup: Any, names: tuple[str, str]) -> LaunchConfig:

@@ -8,7 +8,7 @@ import functools
 import importlib
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,15 +16,18 @@ import numpy as np
 
 from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.buffer_host import ArrayGraph
+from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.pool import Block, Pool
-from metal_runtime.device.protocol import Device, Stream
+from metal_runtime.device.protocol import Binding, Device, Pipeline, Stream
 from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DeviceError, IrisError
 from metal_runtime.logging import get_logger
+from metal_runtime.recording.recorder import RECORDER
 from metal_runtime.runtime.cache import ProgramCache
 from metal_runtime.runtime.kernel_registry import KernelRegistry
 from metal_runtime.runtime.random_state import RandomState
+from metal_runtime.runtime.recorded_launch import WorkOf, recorded_launch
 
 _GRAPH = "metal_runtime.graph.recorder"  # its `recorder_of(session)` makes an ArrayGraph
 _SESSIONS = "metal_runtime.runtime.sessions"  # its `session_on(name)` finds the session of a device
@@ -101,6 +104,11 @@ class Session:
                     self._device = open_device(self.device_name)
                 device = self._device
         return device
+
+    @functools.cached_property
+    def times_launches(self) -> bool:
+        """Whether the device says when launches begin and end."""
+        return bool(self.device.traits.timing)
 
     @property
     def stream(self) -> Stream:
@@ -188,6 +196,25 @@ class Session:
             return self
         found: Session = importlib.import_module(_SESSIONS).session_on(device)
         return found
+
+    def launch(
+        self,
+        pipeline: Pipeline,
+        config: LaunchConfig,
+        bindings: Sequence[Binding],
+        work: WorkOf | None = None,
+    ) -> None:
+        """Launches on the current stream. ``work`` says what the launch has to do, for who records it.
+
+        Raises KernelFault, as ``Stream.launch`` does.
+        """
+        if RECORDER.on:
+            measured = self.times_launches
+            recorded_launch(
+                self.stream, self.device_name, measured, pipeline, config, bindings, work
+            )
+        else:
+            self.stream.launch(pipeline, config, bindings)
 
     def flush(self) -> None:
         """Starts what operators have recorded for the current stream."""

@@ -65,7 +65,11 @@ class FakeStream:
     def __init__(self) -> None:
         self.launches: list[tuple[FakePipeline, LaunchConfig, list[Any]]] = []
 
-    def launch(self, pipeline: FakePipeline, config: LaunchConfig, bindings: Sequence[Any]) -> None:
+    number = 0
+
+    def launch(
+        self, pipeline: FakePipeline, config: LaunchConfig, bindings: Sequence[Any], times: int = 0
+    ) -> None:
         self.launches.append((pipeline, config, list(bindings)))
         if pipeline.run is not None:
             pipeline.run(config, *bindings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import sys
 import threading
@@ -40,7 +41,8 @@ class CpuDevice:
         self._dropped: deque[int] = deque()
         self._has_others = False
         self._others: weakref.WeakSet[CpuStream] = weakref.WeakSet()
-        self.stream = CpuStream(self._dropped.append)
+        self._streams = itertools.count()
+        self.stream = CpuStream(self._dropped.append, next(self._streams))
 
     @functools.cached_property
     def traits(self) -> DeviceTraits:
@@ -55,11 +57,12 @@ class CpuDevice:
             compute_units=settings.worker_threads(),
             vector_bytes=vector_bytes,
             vector_registers=vector_registers,
+            timing="by the threads that begin and end it",
             toolchain=clang.toolchain(),
         )
 
     def new_stream(self) -> CpuStream:
-        stream = CpuStream(self._dropped.append)
+        stream = CpuStream(self._dropped.append, next(self._streams))
         with self._lock:
             self._sweep()
             self._others.add(stream)

@@ -41,7 +41,7 @@ WORTH_A_SIZE = 65_536
 MOST_SIZES = 8
 """So many sizes of threadgroup get code of their own, a kernel."""
 
-_HEADER_BYTES = 48
+_HEADER_BYTES = 56
 _RELATIVE = 1 << 63  # marks an argument that is an offset into the request itself
 
 
@@ -95,7 +95,7 @@ class CpuPipeline:
         self.texts: Mapping[str, str] = PipelineTexts(unit, program)
         self._library = load_object(str(kernel_object(unit, program)))  # keeps the code mapped
         self.signature: Signature = _with_sizes(declared, self._library)
-        self._unit, self._program = unit, program
+        self._unit, self.program = unit, program
         self._memory = ThreadgroupMemory(unit, self.signature)
         count = len(self.signature.arguments) + len(self.signature.threadgroup_arguments)
         self._code = self._native(self._library, count)
@@ -103,7 +103,7 @@ class CpuPipeline:
         self._sized: dict[Extent, NativeCode] = {}
         self._has_sizes = self.strategy == REGIONS
         padding = -(_HEADER_BYTES + 8 * count) % 16
-        self._pack = struct.Struct(f"8I{2 + count}Q{padding}x").pack
+        self._pack = struct.Struct(f"8I{3 + count}Q{padding}x").pack
         self._values_at = _HEADER_BYTES + 8 * count + padding
 
     def _native(self, library: ctypes.CDLL, count: int) -> NativeCode:
@@ -127,14 +127,16 @@ class CpuPipeline:
             return sized.handle
         if config.thread_count < WORTH_A_SIZE or len(self._sized) >= MOST_SIZES:
             return self._code.handle
-        library = load_object(str(kernel_object(self._unit, self._program, config.threadgroup)))
+        library = load_object(str(kernel_object(self._unit, self.program, config.threadgroup)))
         made = self._native(library, self._count)
         return self._sized.setdefault(config.threadgroup, made).handle
 
-    def request(self, stream: int, config: LaunchConfig, bindings: Sequence[Binding]) -> bytes:
+    def request(
+        self, stream: int, config: LaunchConfig, bindings: Sequence[Binding], times: int = 0
+    ) -> bytes:
         """The launch as native/launches.cpp reads it: counts, addresses, then the bytes of values.
 
-        ``stream`` is a native stream's handle.
+        ``stream`` is a native stream's handle; ``times`` as in ``Stream.launch``.
         """
         words = []
         values: list[bytes] = []
@@ -154,7 +156,7 @@ class CpuPipeline:
         nbytes, offsets = self._memory.of_launch(config.threadgroup_memory)
         handle = self.handle(config) if self._has_sizes else self._code.handle
         try:
-            header = (nbytes, at ^ _RELATIVE, stream, handle)
+            header = (nbytes, at ^ _RELATIVE, stream, handle, times)
             packed = self._pack(*config.grid, *config.threadgroup, *header, *words, *offsets)
             return b"".join((packed, *values))
         except struct.error:
@@ -179,7 +181,7 @@ class CpuPipeline:
         """What a launch of this kernel that ended so raises."""
         outcome = Outcome(failure.outcome)
         if outcome is Outcome.DIVERGED:
-            return divergence(failure.report, self._unit, self._program)
+            return divergence(failure.report, self._unit, self.program)
         return fault_of(outcome, self.signature.name, failure)
 
 
@@ -205,7 +207,7 @@ class CpuProgram:
     """A program whose kernels compile when they are first asked for."""
 
     def __init__(self, program: MslProgram) -> None:
-        self._program = program
+        self.program = program
         self._library: Library = read_library(program.source, program.file, program.options)
         self._pipelines: dict[str, CpuPipeline] = {}
 
@@ -213,11 +215,11 @@ class CpuProgram:
         found = self._pipelines.get(name)
         if found is None:
             kernel = self._library.kernel(name)
-            check_kernel(kernel, self._program)
-            unit = translate(self._library, name, self._program.options.strategy or strategy_wish())
+            check_kernel(kernel, self.program)
+            unit = translate(self._library, name, self.program.options.strategy or strategy_wish())
             native_runtime().install_fault_handlers()
             # Two threads may both compile it: the same object comes out, and one of them stays.
-            found = self._pipelines.setdefault(name, CpuPipeline(unit, self._program))
+            found = self._pipelines.setdefault(name, CpuPipeline(unit, self.program))
         return found
 
 

@@ -57,9 +57,12 @@ class CpuEvent:
 class CpuStream:
     """Launches in order. Safe to use from many threads; launches are in the order of the calls."""
 
-    def __init__(self, when_dropped: Callable[[int], None] = lambda handle: None) -> None:
+    def __init__(
+        self, when_dropped: Callable[[int], None] = lambda handle: None, number: int = 0
+    ) -> None:
         """``when_dropped`` is given the native stream once nobody holds this one; launches may still be queued."""
         runtime = native_runtime()
+        self.number = number
         self._launch = runtime.launch
         handle = runtime.new_stream()
         if not handle:
@@ -68,11 +71,17 @@ class CpuStream:
         self._unsettled = unsettled(handle)
         self._when_dropped = when_dropped
 
-    def launch(self, pipeline: Pipeline, config: LaunchConfig, bindings: Sequence[Binding]) -> None:
+    def launch(
+        self,
+        pipeline: Pipeline,
+        config: LaunchConfig,
+        bindings: Sequence[Binding],
+        times: int = 0,
+    ) -> None:
         """Runs a short launch at once, queues a long one. Raises its fault, as far as it is known, or that of an earlier one."""
         if type(pipeline) is not CpuPipeline:
             raise DeviceError(f"{pipeline!r} was not compiled for the CPU device")
-        if self._launch(pipeline.request(self.handle, config, bindings)):
+        if self._launch(pipeline.request(self.handle, config, bindings, times)):
             raise self._refusal(pipeline, config)
 
     def _refusal(self, pipeline: CpuPipeline, config: LaunchConfig) -> BaseException:

@@ -34,7 +34,10 @@ class MetalPipeline:
     texts = _NO_TEXTS
     """None: Apple's compiler shows nothing of what it makes."""
 
-    def __init__(self, state: MTLComputePipelineState, signature: Signature) -> None:
+    def __init__(
+        self, state: MTLComputePipelineState, signature: Signature, program: MslProgram
+    ) -> None:
+        self.program = program
         self.state = state
         self.signature = signature
         limit = state.maxTotalThreadsPerThreadgroup()
@@ -78,7 +81,7 @@ class MetalProgram:
             raise _refused(kernel, error, "makes no pipeline of")
         # The caller's signature has the caller's names: MSL may have had to spell a parameter otherwise.
         declared = (s for s in self._program.entry_points if s.name == kernel.signature.name)
-        return MetalPipeline(state, next(declared, kernel.signature))
+        return MetalPipeline(state, next(declared, kernel.signature), self._program)
 
     def _function(self, kernel: KernelModel) -> MTLFunction:
         signature = kernel.signature

@@ -92,7 +92,15 @@ class MetalStream:
 
     # --- what to do ------------------------------------------------------------------------------
 
-    def launch(self, pipeline: Pipeline, config: LaunchConfig, bindings: Sequence[Binding]) -> None:
+    number = 0
+
+    def launch(
+        self,
+        pipeline: Pipeline,
+        config: LaunchConfig,
+        bindings: Sequence[Binding],
+        times: int = 0,
+    ) -> None:
         """Notes a launch. Raises the error of an earlier one that failed."""
         if type(pipeline) is not MetalPipeline:
             raise DeviceError(f"{pipeline!r} was not compiled for the Metal device")

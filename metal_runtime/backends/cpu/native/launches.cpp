@@ -11,6 +11,7 @@ struct Request {
     u32 nbytes;        // of all of it
     Stream *stream;
     Pipeline *pipeline;
+    u64 *times;  // where it is written when the launch began and ended; null: nobody wants to know
 };
 constexpr u64 RELATIVE = u64(1) << 63;  // marks an argument that is an offset into the request itself
 
@@ -52,6 +53,8 @@ void begin_call(Stream &stream, Pipeline &pipeline, const char *bytes) {
     call.total = work_items(pipeline, request);
     call.memory_bytes = pipeline.meets ? request.memory_bytes + 64 : 0;
     call.address = 0;
+    call.times = request.times;
+    if (call.times) store(call.times[0], now());
     set_arguments(call, bytes);
     store(call.next, u64(0));
     store(call.state, Call::begun(load(call.state)));
@@ -72,6 +75,11 @@ struct Visit {
 static u32 fail_here(Thread *thread, const Failure &failure) {
     thread->failure = failure;
     return failure.outcome;
+}
+
+void drop_launch(const char *bytes) {
+    u64 *times = request_of(bytes).times;
+    if (times) times[0] = now(), store(times[1], times[0]);
 }
 
 /// Waits until a stream has come to rest, at work on its launches where there is room.
@@ -151,6 +159,7 @@ static u32 run_here(Thread *thread, Stream &stream, Pipeline &pipeline, const ch
         }
         serve(thread, call, 0);
     }
+    if (call.times) store(call.times[1], now());
     u32 state = load(call.state);
     store(call.state, Call::ended(state));
     Failure failure{state & Call::OUTCOME, 0, &pipeline, call.address, {}};
@@ -163,6 +172,7 @@ static u32 run_here(Thread *thread, Stream &stream, Pipeline &pipeline, const ch
 EXPORT u32 iris_launch(const char *bytes) {
     Stream *stream = request_of(bytes).stream;
     Pipeline *pipeline = request_of(bytes).pipeline;
+    if (u64 *times = request_of(bytes).times) times[0] = times[1] = 0;
     Thread *thread = this_thread();
     if (!thread) return NO_THREADS;
     u64 total = work_items(*pipeline, request_of(bytes));

@@ -102,6 +102,7 @@ static Stream *go_on(Stream &stream, Stream *ready) {
                 open_call(stream.call);
                 return ready;
             }
+            drop_launch(command->request);
             free(command);
             continue;
         }
@@ -124,6 +125,7 @@ void advance(Stream *ready) {
 
 void end_call(Call &call) {
     Stream &stream = *call.stream;
+    if (call.times) store(call.times[1], now());
     u32 state = load(call.state);
     store(call.state, Call::ended(state));
     u32 outcome = state & Call::OUTCOME;

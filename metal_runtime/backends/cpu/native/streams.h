@@ -62,6 +62,8 @@ void forget_streams();
 
 /// Fills in a stream's call and begins it.
 void begin_call(Stream &stream, Pipeline &pipeline, const char *request);
+/// Notes that a launch, of which these are the bytes, will not run.
+void drop_launch(const char *request);
 /// Opens the stream's call to the workers.
 void open_call(Call &call);
 /// Ends a call that the last thread has left, and begins what is next on its stream.

@@ -43,6 +43,7 @@ struct Call {
     u32 open, workers; // whether the pool's workers may join, and threads inside since then
     u32 state;         // the Outcome, whether a call is in progress, and which: one word, so that nobody ends a later call
     u64 address;       // the address that a MEMORY fault touched
+    u64 *times;        // when it began and ended, for who wants to know
     u64 memory_bytes;  // of threadgroup memory; 0 when the kernel's threads work alone
     iris_fiber_report report;  // of a DIVERGED launch
     Call *following;   // in the list of open calls

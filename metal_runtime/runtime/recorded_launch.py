@@ -1,0 +1,105 @@
+"""A launch in, the same launch with an event of it out: what ``Session.launch`` does while somebody records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from metal_runtime.buffer import MetalBuffer
+from metal_runtime.device.launch_config import LaunchConfig
+from metal_runtime.device.protocol import Binding, Pipeline, Stream
+from metal_runtime.program import Argument
+from metal_runtime.recording.events import KernelFacts, Place
+from metal_runtime.recording.places import caller
+from metal_runtime.recording.recorder import RECORDER, now
+
+RawWork = tuple[int, int, int | None]
+"""A Work that is one only once it is read: a plain tuple is made in a fifth of the time."""
+
+WorkOf = RawWork | Callable[[], RawWork]
+"""What a launch has to do, or who finds it out when asked: only launches that are recorded ask."""
+
+
+def recorded_launch(
+    stream: Stream,
+    device: str,
+    measured: bool,
+    pipeline: Pipeline,
+    config: LaunchConfig,
+    bindings: Sequence[Binding],
+    work: WorkOf | None,
+) -> None:
+    """Launches, and notes it, also when it fails. ``measured``: whether the device says when it began and ended."""
+    key = id(pipeline)
+    if key not in _kept:
+        _register(device, pipeline)
+    number, times = RECORDER.begin_launch()
+    begin = now()
+    try:
+        stream.launch(pipeline, config, bindings, times if measured else 0)
+    except BaseException:
+        measured = False
+        raise
+    finally:
+        end = now()
+        known = work() if callable(work) else work or bound_work(pipeline, bindings)
+        RECORDER.note_launch(
+            number, measured, begin, end, get_ident(), key, device, stream.number,
+            config.grid, config.threadgroup, known, caller(),
+        )  # fmt: skip
+
+
+def bound_work(pipeline: Pipeline, bindings: Sequence[Binding]) -> RawWork:
+    """All bytes of the memory that is bound, in whole pages: where nobody knows better."""
+    read = written = 0
+    for argument, binding in zip(pipeline.signature.arguments, bindings, strict=False):
+        if isinstance(binding, tuple):
+            nbytes = binding[0].nbytes - binding[1]
+            read += nbytes
+            written += nbytes if argument.written else 0
+    return read, written, None
+
+
+def argument_work(arguments: Sequence[Argument], values: Sequence[Any]) -> RawWork:
+    """All bytes of the arrays that are passed first: read, and written where the kernel can write."""
+    read = written = 0
+    for argument, value in zip(arguments, values):  # noqa: B905  # a keyword takes as long as an argument
+        if value.__class__ is MetalBuffer:
+            nbytes = value._nbytes
+        elif isinstance(value, np.ndarray):
+            nbytes = value.nbytes
+        else:
+            continue
+        read += nbytes
+        if argument.written:
+            written += nbytes
+    return read, written, None
+
+
+def _register(device: str, pipeline: Pipeline) -> None:
+    """The facts of a kernel, which keep its pipeline alive: its key is the pipeline's identity."""
+    signature, program = pipeline.signature, pipeline.program
+    span = signature.span
+    RECORDER.kernels[id(pipeline)] = KernelFacts(
+        key=id(pipeline),
+        name=signature.name,
+        device=device,
+        strategy=pipeline.strategy,
+        msl=program.source,
+        place=None if span is None else Place(span.file, span.line),
+        python="",
+        threadgroup_bytes=signature.threadgroup_bytes or 0,
+    )
+    _kept[id(pipeline)] = pipeline
+
+
+_kept: dict[int, Pipeline] = {}
+
+
+def texts_of(kernel: int) -> dict[str, str]:
+    """What the device's compiler made of a recorded kernel, by stage; made now."""
+    pipeline = _kept.get(kernel)
+    return {} if pipeline is None else dict(pipeline.texts)
