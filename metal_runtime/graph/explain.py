@@ -76,7 +76,7 @@ def explanation(plans: Sequence[Plan]) -> Explanation:
     return Explanation(
         plans=tuple(plans),
         kernels=tuple(kernels),
-        operators=sum(not isinstance(n.operation, View) for p in plans for n in p.graph.nodes),
+        operators=sum(plan.operators for plan in plans),
         moved_bytes=sum(k.read_bytes + k.written_bytes for k in kernels),
         eager_bytes=sum(
             _eager_bytes(plan.graph, node) for plan in plans for node in plan.graph.nodes

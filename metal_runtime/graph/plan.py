@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metal_runtime.device.pool import Block
+from metal_runtime.device.block import Block
 from metal_runtime.graph.elementwise_kernel import elementwise_kernel
 from metal_runtime.graph.groups import Kernel, ProductPart
 from metal_runtime.graph.kernel_text import (
@@ -18,7 +18,7 @@ from metal_runtime.graph.kernel_text import (
     ScalarArgument,
 )
 from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
-from metal_runtime.graph.operations import Partial
+from metal_runtime.graph.operations import Partial, View
 from metal_runtime.graph.product_kernel import product_kernel
 from metal_runtime.graph.row_kernel import row_kernel
 from metal_runtime.graph.schedule import Schedule, schedule
@@ -65,6 +65,11 @@ class Plan:
 
     in_target: bool
     """Whether the root is written into the target; False where it would overwrite what is still read."""
+
+    @property
+    def operators(self) -> int:
+        """How many operators it computes; views are none."""
+        return sum(not isinstance(node.operation, View) for node in self.graph.nodes)
 
     def owners(self) -> dict[int, int]:
         """The kernel that computes each node of the graph: the last one, where several do."""

@@ -34,6 +34,8 @@ from metal_runtime.ops.product_shapes import sizes_of
 from metal_runtime.ops.promotion import Weak
 from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar, packed_scalars
+from metal_runtime.recording.places import caller
+from metal_runtime.recording.recorder import RECORDER
 from metal_runtime.runtime.session import Session, enter_stream, leave_stream
 from metal_runtime.runtime.sessions import session_of
 from metal_runtime.value import Cell, Value, cell_of, pending_value
@@ -137,7 +139,13 @@ class Recorder:
         """``elementwise`` for a buffer and a buffer or float, which is most calls: the same in a third of the time."""
         session = self._session
         cell = left._cell
-        if cell is None or left._movements or left._host is not session or session.has_streams:
+        if (
+            cell is None
+            or left._movements
+            or left._host is not session
+            or session.has_streams
+            or RECORDER.on
+        ):
             return self.elementwise(operator, (left, right))
         a = cell.value
         if right.__class__ is float:
@@ -303,6 +311,8 @@ class Recorder:
 
     def _recorded(self, value: Value, nbytes: int, exported: bool) -> MetalBuffer:
         session = self._session
+        if RECORDER.on:
+            value.place = caller()
         if nbytes == 0:
             return session.empty(value.shape, value.dtype)
         pending = self._pending if session.has_streams else self._default

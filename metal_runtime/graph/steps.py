@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from metal_runtime.device.block import Block
 from metal_runtime.device.launch_config import LaunchConfig
-from metal_runtime.device.pool import Block
 from metal_runtime.device.protocol import UNBOUND, Binding, BufferBinding, Pipeline
 from metal_runtime.dtype import DType
 from metal_runtime.graph.generated import Generated
