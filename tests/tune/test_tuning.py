@@ -270,7 +270,7 @@ KEY = store.Key("k", "cpu", "a machine", "1024", "abc")
 
 def race_over(seconds):
     return measure.best_of(
-        KEY, [{"A": a} for a in seconds], lambda c: seconds[c["A"]]
+        KEY, [{"A": a} for a in seconds], lambda c, runs: runs * seconds[c["A"]]
     )  # fmt: skip
 
 
@@ -289,10 +289,10 @@ def test_noise_does_not_move_the_default():
 
 
 def test_what_raises_is_out():
-    def seconds(configuration):
+    def seconds(configuration, runs):
         if configuration["A"] != 2:
             raise LaunchError("no", kernel="k")
-        return 1.0
+        return 1.0 * runs
 
     assert measure.best_of(KEY, [{"A": 1}, {"A": 2}, {"A": 3}], seconds) == {"A": 2}
     (entry,) = store.entries()
