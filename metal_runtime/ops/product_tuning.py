@@ -46,7 +46,8 @@ class Untuned:
 def tuned_tile(session: Session, untuned: Untuned, seconds: Seconds | None) -> Tile:
     """The fastest tile for the product's class, measured now if it never was; without ``seconds``, the default then."""
     key = _key(session, untuned)
-    candidates = [_configuration(tile) for tile in tiles(untuned.default, session)]
+    registers = session.device.traits.vector_registers
+    candidates = [_configuration(tile) for tile in tiles(untuned, registers)]
     if seconds is None:
         best = known(key, candidates)
         return untuned.default if best is None else _tile(best)
@@ -54,16 +55,21 @@ def tuned_tile(session: Session, untuned: Untuned, seconds: Seconds | None) -> T
     return _tile(best_of(key, candidates, lambda c, runs: seconds(_tile(c), runs)))
 
 
-def tiles(default: Tile, session: Session) -> list[Tile]:
-    """The default; wider and narrower ones that fit the registers; each in blocks of three sizes."""
-    registers = session.device.traits.vector_registers
+def tiles(untuned: Untuned, registers: int) -> list[Tile]:
+    """The default, then tiles of one, two and three vectors side by side; all in blocks of three sizes.
+
+    As many rows as the registers hold, or fewer, so that few of the last tile's are idle.
+    """
+    default, height = untuned.default, size_class(untuned.sizes.rows)  # the same for all of a class
     vector = default.columns // 2  # elements, as the default has two side by side
     shapes = [(default.rows, default.columns)]
-    for across in (1, 3):
-        rows = (registers - across - 1) // across  # what is left beside a row of each operand
-        if rows > 0 and across * vector % 4 == 0:
-            shapes.append((rows, across * vector))
-    return [Tile(*shape, block) for block in (default.block, *_BLOCKS) for shape in shapes]
+    for across in (1, 2, 3):
+        most = (registers - across - 1) // across  # what is left beside a row of each operand
+        if most > 0 and across * vector % 4 == 0:
+            panels = -(-height // most)
+            shapes.append((-(-height // panels), across * vector))
+    found = [Tile(*shape, block) for block in (default.block, *_BLOCKS) for shape in shapes]
+    return list(dict.fromkeys(found))
 
 
 def _matrix(rows: int, columns: int, adjacent: bool) -> str:

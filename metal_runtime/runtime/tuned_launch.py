@@ -142,7 +142,10 @@ class Tuner:
         if code is None:
             return None
         traits = session.device.traits
-        text = f"{shape_text(shapes[:-1])} · {shape_text(shapes[-1:])} threads"
+        *arrays, threads = shapes
+        while len(threads) > 1 and threads[-1] == 1:
+            threads = threads[:-1]
+        text = f"{shape_text(arrays)} · {shape_text([threads])} threads"
         return store.Key(self._name, traits.backend, store.machine_of(traits), text, code)
 
     def _variant(self, configuration: Configuration) -> Variant:

@@ -17,12 +17,13 @@ from metal_runtime.tune.space import Configuration, text_of
 
 _SAMPLE_SECONDS = 5e-4  # one sample is so many runs of a candidate as take this long
 _SAMPLE_RUNS = 256  # at most
-_ROUNDS = 9
-_HOPELESS = 1.3  # times the fastest, after two rounds: not measured any more
+_ROUNDS = 7
+_HOPELESS = 1.5  # times the fastest, after three rounds: not measured any more
 _BUDGET_SECONDS = 3.0  # after which no new round begins
-_DUEL_ROUNDS = 31  # of the default and the fastest, after the race
-_DUEL_ROUNDS_AT_LEAST = 5
-_DUEL_SECONDS = 1.0
+_FINALISTS = 3  # beside the default
+_FINAL_ROUNDS = 31
+_FINAL_ROUNDS_AT_LEAST = 5
+_FINAL_SECONDS = 1.5
 _GAIN = 1.03  # what a candidate must win over the default to be chosen: less is noise
 
 Measure = Callable[[Configuration, int], float]
@@ -33,6 +34,7 @@ Measure = Callable[[Configuration, int], float]
 class _Runner:
     """A candidate in the race."""
 
+    number: int
     configuration: Configuration
     runs: int = 1
     """In one sample."""
@@ -62,7 +64,7 @@ def best_of(
     able = [r for r in runners if r.seconds]
     if not able:
         return default  # its own launch says why
-    best = _winner(runners[0], min(able, key=lambda r: r.fastest), measure)
+    best = _final(runners[0], sorted(able, key=lambda r: r.fastest), measure)
     if key is not None:
         times = (store.Timing(r.configuration, r.fastest if r.seconds else None) for r in runners)
         store.put(key, best, tuple(times))
@@ -72,12 +74,12 @@ def best_of(
 
 def race(candidates: Sequence[Configuration], measure: Measure) -> list[_Runner]:
     """Every candidate with the seconds of a run, once a sample; none for one that cannot run."""
-    runners = [_Runner(c) for c in candidates]
+    runners = [_Runner(*numbered) for numbered in enumerate(candidates)]
     racing = [r for r in runners if _warm(r, measure)]
     end = time.monotonic() + _BUDGET_SECONDS
     for number in range(_ROUNDS):
         racing = _round(racing, number, measure)
-        if number >= 1 and racing:
+        if number >= 2 and racing:
             limit = _HOPELESS * min(r.fastest for r in racing)
             racing = [r for r in racing if r.fastest <= limit]
         if time.monotonic() > end:
@@ -88,27 +90,38 @@ def race(candidates: Sequence[Configuration], measure: Measure) -> list[_Runner]
 def _round(racing: Sequence[_Runner], number: int, measure: Measure) -> list[_Runner]:
     """A sample of each, every other round from the last to the first; those that could run."""
     turn = racing if number % 2 == 0 else reversed(racing)
-    ran = {id(r) for r in turn if _sample(r, measure)}
-    return [r for r in racing if id(r) in ran]
+    ran = {r.number for r in turn if _sample(r, measure)}
+    return [r for r in racing if r.number in ran]
 
 
-def _winner(default: _Runner, best: _Runner, measure: Measure) -> Configuration:
-    """The fastest of the race, if it beats the default again where only these two take turns."""
-    if best is default or not default.seconds:
+def _final(default: _Runner, able: Sequence[_Runner], measure: Measure) -> Configuration:
+    """The fastest of the race take turns with the default; who does not beat it again, round by round, has not won."""
+    if not default.seconds or able[0] is default:
+        return able[0].configuration
+    others = [r for r in able if r is not default][:_FINALISTS]
+    rounds = _final_rounds([default, *others], measure)
+    others = [r for r in others if r.seconds]
+    if not others:
+        return default.configuration
+    best = min(others, key=lambda r: r.fastest)
+    if not default.seconds:
         return best.configuration
-    ratios: list[float] = []
-    end = time.monotonic() + _DUEL_SECONDS
-    for number in range(_DUEL_ROUNDS):
-        if len(_round([default, best], number, measure)) < 2:
-            break
-        ratios.append(default.seconds[-1] / best.seconds[-1])
-        if time.monotonic() > end and len(ratios) >= _DUEL_ROUNDS_AT_LEAST:
-            break
-    if not best.seconds or not default.seconds:
-        return (best if best.seconds else default).configuration
+    ratios = [took[default.number] / took[best.number] for took in rounds]
     lower, median, _ = statistics.quantiles(ratios, method="inclusive")
     gain = min(median, default.fastest / best.fastest)
     return (best if gain >= _GAIN and lower >= 1 else default).configuration
+
+
+def _final_rounds(finalists: Sequence[_Runner], measure: Measure) -> list[dict[int, float]]:
+    """The seconds of each finalist by its number, round by round."""
+    rounds = []
+    end = time.monotonic() + _FINAL_SECONDS
+    for number in range(_FINAL_ROUNDS):
+        finalists = _round(finalists, number, measure)
+        rounds.append({r.number: r.seconds[-1] for r in finalists})
+        if time.monotonic() > end and len(rounds) >= _FINAL_ROUNDS_AT_LEAST:
+            break
+    return rounds
 
 
 def device_seconds(device: Device, stream: Stream, run: Callable[[], None]) -> float:

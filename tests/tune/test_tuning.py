@@ -121,8 +121,8 @@ def test_calls_of_one_class_share_a_winner(monkeypatch):
     for n in (600, 1000, 1024, 1025, 2000):
         add_one(api.zeros(n), seen, n, threads=lambda c, n=n: -(-n // c["STRIP"]))
     assert [key.shapes for key in calls] == [
-        "1024, 1 · 256x1x1 threads",
-        "2048, 1 · 512x1x1 threads",
+        "1024, 1 · 256 threads",
+        "2048, 1 · 512 threads",
     ]
     add_one(api.zeros(1000), seen, 1000, threads=threads, threadgroup=8)
     assert len(calls) == 3
