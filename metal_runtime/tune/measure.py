@@ -107,9 +107,8 @@ def _final(default: _Runner, able: Sequence[_Runner], measure: Measure) -> Confi
     if not default.seconds:
         return best.configuration
     ratios = [took[default.number] / took[best.number] for took in rounds]
-    lower, median, _ = statistics.quantiles(ratios, method="inclusive")
-    gain = min(median, default.fastest / best.fastest)
-    return (best if gain >= _GAIN and lower >= 1 else default).configuration
+    gain = min(statistics.median(ratios), default.fastest / best.fastest)
+    return (best if gain >= _GAIN else default).configuration
 
 
 def _final_rounds(finalists: Sequence[_Runner], measure: Measure) -> list[dict[int, float]]:
@@ -130,6 +129,7 @@ def device_seconds(device: Device, stream: Stream, run: Callable[[], None]) -> f
     stream.record(before)
     run()
     stream.record(after)
+    stream.synchronize()  # as programs wait: who waits on a CPU works, unlike who waits for an event
     return device.seconds_between(before, after)
 
 
