@@ -81,5 +81,5 @@ def tuning() -> bool:
 
 
 def tuning_library() -> bool:
-    """``IRIS_TUNE=1``, where it is set: what the library's own kernels leave open is measured too."""
+    """``IRIS_TUNE=1``, and not where it is unset: the tiles of the library's products are measured too."""
     return os.environ.get("IRIS_TUNE") == "1"

@@ -128,6 +128,29 @@ def test_calls_of_one_class_share_a_winner(monkeypatch):
     assert len(calls) == 3
 
 
+def test_a_call_like_one_before_looks_nothing_up(monkeypatch):
+    seen = []
+    variants = {"STRIP": 1, "threadgroup": 32}
+    monkeypatch.setattr(
+        "metal_runtime.runtime.tuned_launch.best_of", lambda key, all_, m: seen.append(key) or variants
+    )  # fmt: skip
+    add_one, seen_by = made(), api.zeros(1, "int32")
+    x = api.zeros(1000)
+    add_one(x, seen_by, 1000, threads=threads)
+    assert len(seen) == 1
+    monkeypatch.setattr("metal_runtime.settings.tuning", lambda: pytest.fail("read again"))
+    asked = []
+    for _ in range(3):
+        add_one(x, seen_by, 1000, threads=lambda c: asked.append(dict(c)) or threads(c))
+    assert asked == [{"STRIP": 4, "threadgroup": None}, variants] * 3
+    assert seen_by.item() == 4
+    assert (x.numpy() == 4).all()
+    with pytest.raises(LaunchError, match="threads"):
+        add_one(x, seen_by, 1000, threads=250.0)  # equal to what is known, and no integer
+    monkeypatch.setattr("metal_runtime.settings.tuning", lambda: False)
+    add_one(x, seen_by, 1000, threads=[1000])  # what cannot be remembered still runs
+
+
 def test_a_threadgroup_that_is_given_is_kept():
     made()(api.zeros(1000), api.zeros(1, "int32"), 1000, threads=threads, threadgroup=16)
     (entry,) = store.entries()
