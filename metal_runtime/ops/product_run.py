@@ -221,14 +221,7 @@ class _Run:
             return default
         adjacent = a.strides[-1] == 1, b.strides[-1] == 1
         kinds = product.a, product.b, product.result
-        key = (
-            kinds,
-            self.sizes.rows,
-            self.sizes.depth,
-            self.sizes.columns,
-            self.batch.count,
-            adjacent,
-        )
+        key = kinds, self.sizes, adjacent
         found: Tile | None = self.session.winners.get(key)
         if found is None:
             bare = replace(self, product=Product(*kinds, product.result), bindings=())

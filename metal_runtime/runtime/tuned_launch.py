@@ -71,8 +71,9 @@ class Tuner:
     ) -> None:
         """One launch, whatever was measured before it. Raises what a launch without ``tile=`` raises."""
         size = threads(dict(self._default)) if callable(threads) else threads
+        group = "of a function" if callable(threadgroup) else threadgroup
         try:
-            key = session.device_name, size, threadgroup, *map(_described, args)
+            key = session.device_name, size, group, *map(_described, args)
             chosen = self._calls.get(key)
         except TypeError:  # something cannot be hashed
             key, chosen = None, None

@@ -145,6 +145,12 @@ def test_a_call_like_one_before_looks_nothing_up(monkeypatch):
     assert asked == [{"STRIP": 4, "threadgroup": None}, variants] * 3
     assert seen_by.item() == 4
     assert (x.numpy() == 4).all()
+    monkeypatch.setattr("metal_runtime.settings.tuning", lambda: True)
+    for size in (8, 16, 24):
+        add_one(x, seen_by, 1000, threads=threads, threadgroup=lambda c, s=size: s)
+    assert len(seen) == 2  # what a function gives is no class of its own
+    assert len(add_one._tuner._calls) == 2
+    monkeypatch.setattr("metal_runtime.settings.tuning", lambda: pytest.fail("read again"))
     with pytest.raises(LaunchError, match="threads"):
         add_one(x, seen_by, 1000, threads=250.0)  # equal to what is known, and no integer
     monkeypatch.setattr("metal_runtime.settings.tuning", lambda: False)
