@@ -38,7 +38,9 @@ _CALLS_KEPT = 4096  # of a kernel, for which nothing is rounded or looked up any
 class _Chosen:
     """What calls like one before are launched as."""
 
-    variant: Variant
+    launch: Callable[..., None]
+    """Of the variant."""
+
     configuration: Configuration
     threadgroup: Any
     is_default: bool
@@ -72,8 +74,11 @@ class Tuner:
         """One launch, whatever was measured before it. Raises what a launch without ``tile=`` raises."""
         size = threads(dict(self._default)) if callable(threads) else threads
         group = "of a function" if callable(threadgroup) else threadgroup
+        described = [  # measurably faster than a call for each
+            (a._shape, a._dtype) if a.__class__ is MetalBuffer else _described(a) for a in args
+        ]
         try:
-            key = session.device_name, size, group, *map(_described, args)
+            key = session.device_name, size, group, *described
             chosen = self._calls.get(key)
         except TypeError:  # something cannot be hashed
             key, chosen = None, None
@@ -81,17 +86,15 @@ class Tuner:
             self._launch_first(key, Call(args, threads, threadgroup, memory), session)
             return
         configuration = chosen.configuration
-        if callable(threads):
-            size = size if chosen.is_default else threads(dict(configuration))
+        if callable(threads) and not chosen.is_default:
+            size = threads(dict(configuration))
+        if threadgroup is not None:
+            threadgroup = value_in(configuration, threadgroup)
         if threadgroup is None:
             threadgroup = chosen.threadgroup
-        elif callable(threadgroup):
-            threadgroup = value_in(configuration, threadgroup)
-            if threadgroup is None:
-                threadgroup = chosen.threadgroup
         if memory is not None:
             memory = value_in(configuration, memory)
-        chosen.variant.launch(args, size, threadgroup, memory, session)
+        chosen.launch(args, size, threadgroup, memory, session)
 
     def _launch_first(self, key: Any, call: Call, session: Session) -> None:
         """The launch of a call that is like none before, which is remembered when it could run."""
@@ -101,9 +104,8 @@ class Tuner:
                 self._calls.clear()
             is_default = configuration == self._default
             group = configuration.get(THREADGROUP)
-            self._calls[key] = _Chosen(
-                self._variant(configuration), configuration, group, is_default
-            )
+            launch = self._variant(configuration).launch
+            self._calls[key] = _Chosen(launch, configuration, group, is_default)
 
     def _launch_chosen(self, call: Call, session: Session) -> Configuration:
         """Launches in the configuration of the call's class, and gives it."""
@@ -197,9 +199,7 @@ def _types_text(args: Sequence[Any]) -> str:
 
 def _described(value: Any) -> Any:
     """What of an argument decides the configuration; equal more seldom than its class of shapes."""
-    if value.__class__ is MetalBuffer:
-        return value._shape, value._dtype
-    if isinstance(value, np.ndarray):
+    if isinstance(value, MetalBuffer | np.ndarray):
         return value.shape, value.dtype
     if isinstance(value, tuple | list):
         return tuple, len(value), *(part.__class__ for part in value)
