@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.device.protocol import Binding, BufferBinding
@@ -19,10 +21,12 @@ from metal_runtime.ops.product_groups import group_program
 from metal_runtime.ops.product_lines import columns_program, dots_program, finish_program
 from metal_runtime.ops.product_shapes import Batches, Sizes, batches, sizes_of
 from metal_runtime.ops.product_tiles import DEPTH, Tile, packing_program, tile_for, tile_program
+from metal_runtime.ops.product_tuning import Untuned, tuned_tile
 from metal_runtime.ops.products import Epilogue, Product
 from metal_runtime.program import MslProgram
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import contiguous
+from metal_runtime.tune.measure import device_seconds
 
 _SMALL = 16 * 16 * 16  # products; below it packing costs more than it saves
 _SPLIT = 4096  # how deep a block of a split product is
@@ -100,7 +104,8 @@ def run_product(
     """The same for memory: at least one element, in C order. ``launch`` is what is done with each kernel."""
     sizes = sizes_of(a.shape, b.shape)
     batch = batches(sizes.batch_shape, (a.shape, a.strides), (b.shape, b.strides))
-    _Run(session, product, sizes, batch, tuple(bindings), launch or _launch_on(session))(a, b, out)
+    run = _Run(session, product, sizes, batch, tuple(bindings), launch or _launch_on(session))
+    run(a, b, out, measures=launch is None)
 
 
 def _launch_on(session: Session) -> Launch:
@@ -125,14 +130,13 @@ class _Run:
     bindings: tuple[Binding, ...]
     launch: Launch
 
-    def __call__(self, a: Operand, b: Operand, out: BufferBinding) -> None:
+    def __call__(self, a: Operand, b: Operand, out: BufferBinding, measures: bool) -> None:
         sizes, traits = self.sizes, self.session.device.traits
         small = sizes.rows * sizes.columns * sizes.depth <= _SMALL
         if 1 in (sizes.rows, sizes.columns) or small:
             self._lines(a, b, out)
         elif traits.vector_bytes:
-            held = self.product.held
-            self._tiles(a, b, out, tile_for(traits.vector_bytes, traits.vector_registers, held))
+            self._tiles(a, b, out, self._tile(a, b, measures))
         else:
             self._groups(a, b, out)
 
@@ -208,6 +212,36 @@ class _Run:
         self._launch(group_program(self.product), grid, bindings, product_groups.THREADGROUP)
 
     # --- operands packed into panels -------------------------------------------------------------
+
+    def _tile(self, a: Operand, b: Operand, measures: bool) -> Tile:
+        """By the device's registers; with ``IRIS_TUNE=1`` the fastest of some."""
+        traits, product = self.session.device.traits, self.product
+        default = tile_for(traits.vector_bytes, traits.vector_registers, product.held)
+        if not settings.tuning_library():
+            return default
+        adjacent = a.strides[-1] == 1, b.strides[-1] == 1
+        kinds = product.a, product.b, product.result
+        key = kinds, self.sizes, adjacent
+        found: Tile | None = self.session.winners.get(key)
+        if found is None:
+            bare = replace(self, product=Product(*kinds, product.result), bindings=())
+            untuned = Untuned(bare.product, self.sizes, self.batch.count, adjacent, default)
+            seconds = functools.partial(bare._seconds, a, b) if measures else None
+            found = tuned_tile(self.session, untuned, seconds)
+            if measures:
+                self.session.winners[key] = found
+        return found
+
+    def _seconds(self, a: Operand, b: Operand, tile: Tile, runs: int) -> float:
+        """The device's time of so many runs, whose result nobody reads."""
+        session, sizes = self.session, self.sizes
+        out = session.empty((self.batch.count, sizes.rows, sizes.columns), self.product.out)
+
+        def run() -> None:
+            for _ in range(runs):
+                self._tiles(a, b, out._bound(), tile)
+
+        return device_seconds(session.device, session.stream, run)
 
     def _tiles(self, a: Operand, b: Operand, out: BufferBinding, tile: Tile) -> None:
         sizes = self.sizes

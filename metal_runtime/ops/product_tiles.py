@@ -65,8 +65,8 @@ from metal_runtime.program import MslProgram
 DEPTH = 256
 """How deep a block is: its panels stay in the caches."""
 
-_BLOCK_ROWS = 96
-_BLOCK_COLUMNS = 128
+BLOCK = 96, 128
+"""Rows and columns that a thread computes, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +75,17 @@ class Tile:
 
     rows: int
     columns: int
+    block: tuple[int, int] = BLOCK
 
     @property
     def row_panels(self) -> int:
         """Panels of rows in the block of a thread."""
-        return max(_BLOCK_ROWS // self.rows, 1)
+        return max(self.block[0] // self.rows, 1)
 
     @property
     def column_panels(self) -> int:
         """Panels of columns in the block of a thread."""
-        return max(_BLOCK_COLUMNS // self.columns, 1)
+        return max(self.block[1] // self.columns, 1)
 
     @property
     def block_rows(self) -> int:
