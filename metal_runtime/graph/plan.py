@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from metal_runtime.device.pool import Block
 from metal_runtime.graph.elementwise_kernel import elementwise_kernel
-from metal_runtime.graph.groups import Kernel, ProductPart
+from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import (
     ArrayArgument,
     KernelArgument,
@@ -18,19 +18,13 @@ from metal_runtime.graph.kernel_text import (
 )
 from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
 from metal_runtime.graph.operations import Partial
-from metal_runtime.graph.product_kernel import GeneratedProduct, product_kernel
+from metal_runtime.graph.product_kernel import GeneratedSide, product_kernel
 from metal_runtime.graph.row_kernel import row_kernel
 from metal_runtime.graph.schedule import Schedule, schedule
-from metal_runtime.graph.steps import (
-    BoundArgument,
-    KernelStep,
-    ProductOperand,
-    ProductStep,
-    Step,
-    product_text,
-)
+from metal_runtime.graph.steps import BoundArgument, Launch, Step
 from metal_runtime.graph.trace import Ref, RefKind, Structure, Trace
 from metal_runtime.ops.compiled import kernel_program
+from metal_runtime.ops.product_launches import Side, product_launches
 from metal_runtime.program import CompileOptions
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Reshape, Strided
@@ -113,26 +107,47 @@ class _Steps:
 
     def step(self, kernel: Kernel, layouts: dict[int, Strided]) -> Step:
         if kernel.product is not None:
-            return self._product(product_kernel(kernel, self._made.graph), kernel.product)
+            return self._product(kernel)
         make = row_kernel if kernel.reductions else elementwise_kernel
         generated = make(kernel, self._made.graph, layouts)
         makes = self._made_by(generated.arguments)
         program = kernel_program(generated.kernel, options=OPTIONS)
         arguments = tuple(map(self._bound, generated.arguments))
-        return KernelStep(generated, program, arguments, makes)
+        launch = Launch(program, generated.grid, arguments)
+        return Step(generated.kernel.name, (launch,), makes, generated=generated)
 
-    def _product(self, generated: GeneratedProduct, part: ProductPart) -> ProductStep:
+    def _product(self, kernel: Kernel) -> Step:
+        generated = product_kernel(kernel, self._made.graph)
         output = generated.output
         out = ArrayArgument(output, 0, 0, output.dtype)
         makes = self._made_by((out,))
-        a, b = (
-            ProductOperand(self._place(side.source.ref, 0), side.source.dtype, side.layout)
-            for side in (part.a, part.b)
+        takes: list[tuple[int, int]] = []
+
+        def take(nbytes: int) -> BoundArgument:
+            takes.append((self.count, nbytes))
+            self.count += 1
+            return takes[-1][0], 0
+
+        launches = product_launches(
+            generated.product,
+            self._side(generated.a),
+            self._side(generated.b),
+            self._array(out),
+            tuple(map(self._bound, generated.end)),
+            take,
+            self._session.device.traits,
         )
-        place, offset = self._array(out)
-        arguments = tuple(map(self._bound, generated.arguments))
-        text = product_text(self._session, generated, a, b)
-        return ProductStep(generated, a, b, (place, offset), arguments, makes, text)
+        return Step(
+            f"matmul_{generated.product.name}",
+            tuple(Launch(m.program, m.grid, m.arguments, m.threadgroup) for m in launches),
+            makes,
+            tuple(takes),
+        )
+
+    def _side(self, side: GeneratedSide) -> Side[BoundArgument]:
+        layout = side.layout
+        bound = tuple(map(self._bound, side.arguments))
+        return Side(layout.shape, layout.strides, bound, side.prologue)
 
     def _made_by(self, arguments: Sequence[KernelArgument]) -> tuple[tuple[int, int], ...]:
         """Arrays that a kernel writes: their places and sizes."""

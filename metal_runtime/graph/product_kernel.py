@@ -6,7 +6,8 @@ import math
 import struct
 from dataclasses import dataclass
 
-from metal_runtime.graph.groups import Kernel, ProductPart
+from metal_runtime.dtype import DType
+from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import (
     ArrayArgument,
     KernelArgument,
@@ -18,42 +19,54 @@ from metal_runtime.graph.kernel_text import (
     scaled,
     total,
 )
-from metal_runtime.graph.lowering import LoadAt, RowResult, ScalarOf, Term, terms_below
+from metal_runtime.graph.lowering import Access, LoadAt, RowResult, ScalarOf, Term, terms_below
 from metal_runtime.graph.trace import Structure
 from metal_runtime.ir.nodes import Expr, Load, Param, Read
 from metal_runtime.ops.expressions import convert
 from metal_runtime.ops.kernels import UINT, pointer
-from metal_runtime.ops.products import ULONG, Epilogue, Product
-from metal_runtime.strided import Reshape, Shape
+from metal_runtime.ops.products import ULONG, Epilogue, Product, Prologue
+from metal_runtime.strided import Reshape, Shape, Strided
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedSide:
+    """An operand: where its elements lie, or would lie, and what is bound to read or compute them."""
+
+    dtype: DType
+    layout: Strided
+    arguments: tuple[KernelArgument, ...]
+    prologue: Prologue | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedProduct:
-    """A product of a plan. ``arguments`` are those of its end; the output follows from ``output``."""
+    """A product of a plan; ``end`` is bound to the parameters of its epilogue."""
 
     product: Product
-    part: ProductPart
-    arguments: tuple[KernelArgument, ...]
+    a: GeneratedSide
+    b: GeneratedSide
+    end: tuple[KernelArgument, ...]
     output: Output
 
 
 def product_kernel(kernel: Kernel, graph: Structure) -> GeneratedProduct:
-    """What runs a product and the operators after it."""
+    """What runs a product, the operators before it and those after it."""
     part = kernel.product
     assert part is not None
     ((index, root),) = kernel.whole
-    node = graph.nodes[part.node]
     dtype = graph.nodes[index].dtype
     end = None if isinstance(root, RowResult) else _Epilogue(kernel, root)
-    product = Product(
-        part.a.source.dtype,
-        part.b.source.dtype,
-        node.dtype,
-        dtype,
-        None if end is None else end.epilogue(),
-    )
+    a, b = _side(part.a), _side(part.b)
+    epilogue = None if end is None else end.epilogue()
+    product = Product(a.dtype, b.dtype, graph.nodes[part.node].dtype, dtype, epilogue)
     arguments = () if end is None else tuple(end.bound)
-    return GeneratedProduct(product, part, arguments, Output(index, 0, dtype))
+    return GeneratedProduct(product, a, b, arguments, Output(index, 0, dtype))
+
+
+def _side(operand: Access) -> GeneratedSide:
+    source, layout = operand.source, operand.layout
+    memory = ArrayArgument(source.ref, source.part, layout.offset, source.dtype)
+    return GeneratedSide(source.dtype, layout, (memory,))
 
 
 class _Epilogue:

@@ -17,47 +17,43 @@ from metal_runtime.ir.nodes import (
     For,
     If,
     Load,
-    Param,
     Read,
     Swizzle,
 )
 from metal_runtime.ops.expressions import apply, convert
 from metal_runtime.ops.products import (
-    SIZES,
+    COUNTS,
     ULONG,
     Product,
     add,
     batch_function,
-    batch_offset,
     four,
     grid_place,
+    in_place_params,
+    in_place_start,
     index,
     least,
-    longs,
+    line_of,
     mul,
     multiply_add,
     number,
     out_param,
     product_program,
-    size,
     source_param,
     splat,
+    store,
     store_four,
     store_function,
-    stride,
-    strides_param,
     sub,
     total_at,
     totals,
-    uints,
+    up_to,
     zero,
 )
 from metal_runtime.program import MslProgram
 
 DOT_LANES = 32
 """How many sums of a dot product grow side by side: they hide the latency of one operation."""
-
-_A_BATCH, _B_BATCH = strides_param("a_batch"), strides_param("b_batch")
 
 
 @functools.cache
@@ -69,18 +65,24 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
     """
     held = product.held
     vectors = range(width // 4)
+    b_column = number(1) if adjacent else index("b_column")
     sums = [Read(f"total{v}", four(held)) for v in vectors]
 
     def right(v: int) -> Construct:
         places = [number(4 * v + c) for c in range(4)]
-        steps = places if adjacent else [mul(p, stride("b_column")) for p in places]
+        steps = places if adjacent else [mul(p, b_column) for p in places]
         loads = (Load("b", add(index("here"), step), product.b) for step in steps)
         return Construct(tuple(convert(load, held) for load in loads), four(held))
 
-    across = index("first") if adjacent else mul(index("first"), stride("b_column"))
-    here = add(index("b_start"), mul(index("k"), stride("b_depth")), across)
+    def right_of(column: Expr) -> Expr:
+        """Where the element of ``b`` lies that meets the factor."""
+        return add(index("b_start"), mul(index("k"), index("b_depth")), mul(column, b_column))
+
+    here = right_of(index("first"))
+    a_place = add(index("a_line"), mul(index("k"), index("a_depth")))
+    left = convert(Load("a", a_place, product.a), held)
     steps: Block = (
-        Declare("factor", held, _element("a", product, index("k"))),
+        Declare("factor", held, left),
         Declare("here", ULONG, here),
         *(
             Assign(sums[v], multiply_add(splat(Read("factor", held), held), right(v), sums[v]))
@@ -91,14 +93,15 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
         *(Declare(s.name, four(held), splat(zero(held), held)) for s in sums),
         _deep(steps),
         *(store_four(number(4 * v), sums[v], held) for v in vectors),
-        For(
-            "column", ULONG, index("first"), add(index("first"), number(width)), number(1),
+        up_to(
+            "column",
+            index("first"),
+            add(index("first"), number(width)),
             (_store(product, total_at(sub(index("column"), index("first")), held)),),
         ),
-    )  # fmt: skip
+    )
     total = Read("total", held)
-    left = _element("a", product, index("k"))
-    single = _element("b", product, index("k"), index("column"), adjacent)
+    single = convert(Load("b", right_of(index("column")), product.b), held)
     one: Block = (
         Declare("total", held, zero(held)),
         _deep((Assign(total, multiply_add(left, single, total)),)),
@@ -108,14 +111,16 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
         *_start(),
         Declare("first", ULONG, mul(grid_place("x"), number(width))),
         If(
-            apply("le", add(index("first"), number(width)), size("columns")),
+            apply("le", add(index("first"), number(width)), index("columns")),
             many,
-            (For("column", ULONG, index("first"), size("columns"), number(1), one),),
+            (up_to("column", index("first"), index("columns"), one),),
         ),
     )
     functions = (batch_function(), store_function(held))
     name = f"matmul_{width}_columns" if adjacent else f"matmul_{width}_strided_columns"
-    return product_program(name, product, _params(product), body, functions, (totals(held, width),))
+    return product_program(
+        name, product, in_place_params(product), body, functions, (totals(held, width),)
+    )
 
 
 @functools.cache
@@ -138,13 +143,13 @@ def dots_program(product: Product) -> MslProgram:
         return Construct(tuple(element(name, place) for place in places), four(held))
 
     whole = sub(index("end"), apply("rem", sub(index("end"), index("begin")), number(DOT_LANES)))
-    line = add(index("b_start"), mul(index("column"), stride("b_column")))
+    line = add(index("b_start"), mul(index("column"), index("b_column")))
     steps: Block = (
-        Declare("a_here", ULONG, add(index("a_start"), index("k"))),
+        Declare("a_here", ULONG, add(index("a_line"), index("k"))),
         Declare("b_here", ULONG, add(index("b_line"), index("k"))),
         *(Assign(sums[v], multiply_add(parts("a", v), parts("b", v), sums[v])) for v in vectors),
     )
-    left = element("a", add(index("a_start"), index("k")))
+    left = element("a", add(index("a_line"), index("k")))
     right = element("b", add(index("b_line"), index("k")))
     body: Block = (
         *_start(),
@@ -152,15 +157,16 @@ def dots_program(product: Product) -> MslProgram:
         Declare("b_line", ULONG, line),
         Declare("whole", ULONG, whole),
         *(Declare(s.name, four(held), splat(zero(held), held)) for s in sums),
-        For("k", ULONG, index("begin"), index("whole"), number(DOT_LANES), steps),
+        up_to("k", index("begin"), index("whole"), steps, DOT_LANES),
         Declare("total", held, _sum_of([Swizzle(s, c, held) for s in sums for c in "xyzw"])),
-        For(
-            "k", ULONG, index("whole"), index("end"), number(1),
-            (Assign(total, multiply_add(left, right, total)),),
+        up_to(
+            "k", index("whole"), index("end"), (Assign(total, multiply_add(left, right, total)),)
         ),
         _store(product, total),
-    )  # fmt: skip
-    return product_program("matmul_dots", product, _params(product), body, (batch_function(),), ())
+    )
+    return product_program(
+        "matmul_dots", product, in_place_params(product), body, (batch_function(),), ()
+    )
 
 
 @functools.cache
@@ -169,82 +175,48 @@ def finish_program(product: Product) -> MslProgram:
     held = product.held
     total = Read("total", held)
     line = add(
-        mul(add(mul(index("batch"), size("splits")), index("k")), size("rows")), index("row")
+        mul(add(mul(index("batch"), index("splits")), index("k")), index("rows")), index("row")
     )
-    part = Load("parts", add(mul(line, size("columns")), index("column")), held)
+    part = Load("parts", add(mul(line, index("columns")), index("column")), held)
     step: Block = (Assign(total, add(total, part)),)
     body: Block = (
         Declare("column", ULONG, grid_place("x")),
         Declare("row", ULONG, grid_place("y")),
         Declare("batch", ULONG, grid_place("z")),
-        Declare("line", ULONG, mul(add(mul(index("batch"), size("rows")), index("row")), size("columns"))),
+        *COUNTS.declared,
+        Declare("line", ULONG, line_of(index("batch"))),
         Declare("total", held, zero(held)),
-        For("k", ULONG, number(0), size("splits"), number(1), step),
+        up_to("k", number(0), index("splits"), step),
         _store(product, total),
-    )  # fmt: skip
-    params = (
-        source_param("parts", held),
-        out_param(product.out),
-        *uints("rows", "columns", "splits"),
     )
+    params = (source_param("parts", held), out_param(product.out), COUNTS.param)
     return product_program("matmul_finish", product, params, body, (), ())
 
 
 # --- what they share -----------------------------------------------------------------------------
 
 
-def _params(product: Product) -> tuple[Param, ...]:
-    return (
-        source_param("a", product.a),
-        source_param("b", product.b),
-        out_param(product.out),
-        *uints("rows", "columns", "depth", "block", "splits"),
-        *longs("a_offset", "a_row", "a_depth", "b_offset", "b_depth", "b_column"),
-        SIZES,
-        _A_BATCH,
-        _B_BATCH,
-    )
-
-
 def _start() -> Block:
     """The row and the batch of the thread, the block of the depth that it sums, and where its operands begin."""
-    z = grid_place("z")
-    split = apply("rem", z, size("splits"))
-    a = add(
-        stride("a_offset"),
-        batch_offset(index("batch"), _A_BATCH),
-        mul(index("row"), stride("a_row")),
-    )
-    b = add(stride("b_offset"), batch_offset(index("batch"), _B_BATCH))
+    z, splits = grid_place("z"), index("splits")
+    block = apply("div", add(index("depth"), sub(splits, number(1))), splits)
     return (
+        *in_place_start(apply("div", z, splits)),
         Declare("row", ULONG, grid_place("y")),
-        Declare("batch", ULONG, apply("div", z, size("splits"))),
-        Declare("line", ULONG, mul(add(mul(z, size("rows")), index("row")), size("columns"))),
-        Declare("begin", ULONG, mul(split, size("block"))),
-        Declare("end", ULONG, least(add(index("begin"), size("block")), size("depth"))),
-        Declare("a_start", ULONG, a),
-        Declare("b_start", ULONG, b),
-    )  # fmt: skip
-
-
-def _element(
-    name: str, product: Product, k: Expr, column: Expr | None = None, adjacent: bool = False
-) -> Expr:
-    """An element of ``a`` in the thread's row, or of ``b`` in a column, as it is summed."""
-    place = add(index(f"{name}_start"), mul(k, stride(f"{name}_depth")))
-    if column is not None:
-        place = add(place, column if adjacent else mul(column, stride("b_column")))
-    source = product.a if name == "a" else product.b
-    return convert(Load(name, place, source), product.held)
+        Declare("block", ULONG, block),
+        Declare("line", ULONG, line_of(z)),
+        Declare("begin", ULONG, mul(apply("rem", z, splits), index("block"))),
+        Declare("end", ULONG, least(add(index("begin"), index("block")), index("depth"))),
+        Declare("a_line", ULONG, add(index("a_start"), mul(index("row"), index("a_row")))),
+    )
 
 
 def _deep(body: Block) -> For:
-    return For("k", ULONG, index("begin"), index("end"), number(1), body)
+    return up_to("k", index("begin"), index("end"), body)
 
 
 def _store(product: Product, total: Expr) -> Assign:
-    value = product.finished(total, index("row"), index("column"), index("batch"))
-    return Assign(Load("out", add(index("line"), index("column")), product.out), value)
+    return store(product, total, index("line"))
 
 
 def _sum_of(parts: list[Swizzle]) -> Expr:

@@ -6,6 +6,7 @@ Indices are 64 bits wide: a 32-bit index may wrap, and what may wrap is not vect
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from metal_runtime.ir.nodes import (
     Declare,
     Evaluate,
     Expr,
+    For,
     Function,
     Kernel,
     Load,
@@ -39,7 +41,7 @@ from metal_runtime.ops.kernels import UINT, pointer
 from metal_runtime.ops.promotion import dtype_name
 from metal_runtime.passes.common_subexpressions import common_subexpressions
 from metal_runtime.passes.pipeline import PASSES
-from metal_runtime.program import MslProgram
+from metal_runtime.program import CompileOptions, MslProgram
 
 ULONG = DType.UINT64
 LONG = DType.INT64
@@ -63,6 +65,27 @@ class Epilogue:
     params: tuple[Param, ...] = ()
 
 
+Element = Callable[[Expr, Expr, Expr], Expr]
+"""(matrix, line, depth) -> an operand's element. The places are ulong; matrices count in C order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prologue:
+    """What computes an operand's elements where they are packed; equal to another of the same ``key`` and parameters."""
+
+    key: Hashable
+    build: Element = field(compare=False)
+    name: str = field(compare=False)
+    """The word for it in the kernel's name."""
+
+    adjacent: bool
+    """Whether what it reads lies side by side along the lines, not along the depth."""
+
+    params: tuple[Param, ...] = ()
+    functions: tuple[Function, ...] = ()
+    """What it calls that users wrote, each before its callers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """The dtypes of the operands, of what they are computed in, of the product, and of the array it is stored to."""
@@ -84,6 +107,11 @@ class Product:
     def partial(self) -> Product:
         """The same operands, with sums of a part of the depth stored as they are."""
         return Product(self.a, self.b, self.held, self.held)
+
+    @property
+    def of_panels(self) -> Product:
+        """The same once its operands are packed: one kernel whatever they were packed from."""
+        return Product(self.held, self.held, self.result, self.out, self.epilogue)
 
     def finished(self, total: Expr, row: Expr, column: Expr, batch: Expr) -> Expr:
         """What is stored for a sum."""
@@ -134,14 +162,9 @@ def index(name: str) -> Read:
     return Read(name, ULONG)
 
 
-def size(name: str) -> Expr:
-    """An unsigned parameter, as an index."""
-    return Cast(Read(name, UINT), ULONG)
-
-
-def stride(name: str) -> Expr:
-    """A signed parameter, as an index: negative strides wrap, and so does the sum that they are part of."""
-    return Cast(Read(name, LONG), ULONG)
+def up_to(name: str, begin: Expr, end: Expr, body: Block, step: int = 1) -> For:
+    """A loop over an index."""
+    return For(name, ULONG, begin, end, number(step), body)
 
 
 def blocks(length: Expr, block: int) -> Expr:
@@ -225,19 +248,49 @@ def store_function(held: DType) -> Function:
     return Function("store_four", params, VOID, body)
 
 
-# --- batches -------------------------------------------------------------------------------------
-
-SIZES = Param("batch_sizes", Vector(UINT, BATCH_AXES))
+# --- sizes and strides ---------------------------------------------------------------------------
 
 
-def strides_param(name: str) -> Param:
-    """The batch strides of an operand."""
-    return Param(name, Vector(LONG, BATCH_AXES))
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Up to four sizes or strides that are one argument: each costs a launch some time, and kernels have 31."""
+
+    name: str
+    dtype: DType
+    """UINT, or LONG for what may be negative."""
+
+    names: tuple[str, ...]
+
+    @property
+    def param(self) -> Param:
+        return Param(self.name, Vector(self.dtype, 4))
+
+    @property
+    def declared(self) -> Block:
+        """Each as an index of its name; negative strides wrap, and so does the sum that they are part of."""
+        whole = Read(self.name, Vector(self.dtype, 4))
+        parts = zip(self.names, "xyzw", strict=False)
+        return tuple(
+            Declare(n, ULONG, Cast(Swizzle(whole, c, self.dtype), ULONG)) for n, c in parts
+        )
+
+    def packed(self, *values: int) -> bytes:
+        """What is bound, in the order of the names."""
+        assert len(values) == len(self.names)
+        return struct.pack(
+            "=4I" if self.dtype is UINT else "=4q", *values, *[0] * (4 - len(values))
+        )
 
 
-def batch_offset(batch: Expr, strides: Param) -> Call:
+_AXES = ("outermost", "outer", "inner", "innermost")
+BATCH_SIZES = Numbers("batch_sizes", UINT, _AXES)
+A_BATCH, B_BATCH = Numbers("a_batch", LONG, _AXES), Numbers("b_batch", LONG, _AXES)
+"""The batch strides of the operands."""
+
+
+def batch_offset(batch: Expr, strides: Numbers) -> Call:
     """Where a batch's matrix begins, in whatever the strides count."""
-    sizes = Read(SIZES.name, Vector(UINT, BATCH_AXES))
+    sizes = Read(BATCH_SIZES.name, Vector(UINT, BATCH_AXES))
     return Call("batch_offset", (batch, sizes, Read(strides.name, Vector(LONG, BATCH_AXES))), ULONG)
 
 
@@ -262,17 +315,47 @@ def batch_function() -> Function:
     return Function("batch_offset", params, ULONG, tuple(body))
 
 
+# --- operands that are read where they lie, and the result -----------------------------------------
+
+COUNTS = Numbers("counts", UINT, ("rows", "columns", "depth", "splits"))
+STRIDES = Numbers("strides", LONG, ("a_row", "a_depth", "b_depth", "b_column"))
+
+
+def in_place_params(product: Product) -> tuple[Param, ...]:
+    """Operands from their first elements on, the result, sizes and strides."""
+    numbers = (COUNTS, STRIDES, BATCH_SIZES, A_BATCH, B_BATCH)
+    return (
+        source_param("a", product.a),
+        source_param("b", product.b),
+        out_param(product.out),
+        *(n.param for n in numbers),
+    )
+
+
+def in_place_start(batch: Expr) -> Block:
+    """The numbers by their names, the batch, and where its matrices begin."""
+    return (
+        *COUNTS.declared,
+        *STRIDES.declared,
+        Declare("batch", ULONG, batch),
+        Declare("a_start", ULONG, batch_offset(index("batch"), A_BATCH)),
+        Declare("b_start", ULONG, batch_offset(index("batch"), B_BATCH)),
+    )
+
+
+def line_of(batch: Expr) -> Expr:
+    """Where ``row`` begins in the result."""
+    return mul(add(mul(batch, index("rows")), index("row")), index("columns"))
+
+
+def store(product: Product, total: Expr, line: Expr) -> Assign:
+    """What a sum comes to goes to ``column`` of the line."""
+    row, column = index("row"), index("column")
+    value = product.finished(total, row, column, index("batch"))
+    return Assign(Load("out", add(line, column), product.out), value)
+
+
 # --- programs ------------------------------------------------------------------------------------
-
-
-def uints(*names: str) -> tuple[Param, ...]:
-    """Unsigned parameters."""
-    return tuple(Param(n, UINT) for n in names)
-
-
-def longs(*names: str) -> tuple[Param, ...]:
-    """Signed parameters of 64 bits."""
-    return tuple(Param(n, LONG) for n in names)
 
 
 def source_param(name: str, dtype: DType | Vector) -> Param:
@@ -284,8 +367,12 @@ def out_param(dtype: DType) -> Param:
 
 
 def lean_program(kernel: Kernel) -> MslProgram:
-    """The program of a kernel that names what it uses twice: looking for it takes seconds in a tile of 14 x 32."""
-    return kernel_program(kernel, [p for p in PASSES if p is not common_subexpressions])
+    """The program of a kernel that names what it uses twice: looking for it takes seconds in a tile of 14 x 32.
+
+    What operators compute at either end is rounded as in kernels of their own: sums say ``fma`` themselves.
+    """
+    passes = [p for p in PASSES if p is not common_subexpressions]
+    return kernel_program(kernel, passes, CompileOptions(contract=False))
 
 
 def product_program(
