@@ -29,7 +29,10 @@ from metal_runtime.ops.products import (
 )
 from metal_runtime.program import MslProgram
 
-_SMALL = 16 * 16 * 16  # multiplications; below it packing costs more than it saves
+# Packing costs more than it saves up to so many multiplications, or rows where those of b are contiguous.
+_SMALL = 16 * 16 * 16
+_SMALL_CONTIGUOUS = 64 * 64 * 64
+_FEW_ROWS = 4
 _SPLIT = 4096  # how deep a block of a split product is
 _MANY = 64  # threads beyond which a deep product needs no splitting
 
@@ -80,13 +83,21 @@ class Way(enum.Enum):
 
 def way_of(sizes: Sizes, a: tuple[int, ...], b: tuple[int, ...], traits: DeviceTraits) -> Way:
     """The way for operands of these strides."""
-    small = sizes.rows * sizes.columns * sizes.depth <= _SMALL
-    if 1 not in (sizes.rows, sizes.columns) and not small:
+    if not _is_read_in_place(sizes, b, traits):
         return Way.TILES if traits.vector_bytes else Way.GROUPS
     if a[-1] == b[-2] == 1:
         return Way.DOTS
     # A column times a matrix from the left is a row times it from the right; the result lies alike.
     return Way.TURNED if sizes.columns == 1 and a[-2] == 1 else Way.COLUMNS
+
+
+def _is_read_in_place(sizes: Sizes, b: tuple[int, ...], traits: DeviceTraits) -> bool:
+    if 1 in (sizes.rows, sizes.columns):
+        return True
+    count = sizes.rows * sizes.columns * sizes.depth
+    if traits.vector_bytes and b[-1] == 1:
+        return count <= _SMALL_CONTIGUOUS or sizes.rows <= _FEW_ROWS
+    return count <= _SMALL
 
 
 def product_launches(
@@ -150,8 +161,9 @@ class _Launches(Generic[Place]):
         return self._split(product_lines.dots_program, a, b, 1)
 
     def columns(self, a: Side[Place], b: Side[Place]) -> tuple[ProductLaunch[Place], ...]:
-        width = 64 if self.sizes.rows == 1 and self.sizes.columns >= 64 else 16
         adjacent = b.strides[-1] == 1
+        wide = self.sizes.columns >= 64 and (adjacent or self.sizes.rows == 1)
+        width = 64 if wide else 16
         return self._split(lambda p: product_lines.columns_program(p, width, adjacent), a, b, width)
 
     def _split(

@@ -61,7 +61,8 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
     """``out[z][row][column]`` sums ``a[row][k] * b[k][column]`` over block z % splits of the depth.
 
     Grid: (columns / width rounded up, rows, batch * splits). A thread takes ``width`` columns side by
-    side, or what is left of them. ``adjacent``: the stride of b's columns is 1.
+    side; the last one's begin early enough, so that a few may be computed twice. Where the result is
+    narrower, it takes them one by one. ``adjacent``: the stride of b's columns is 1.
     """
     held = product.held
     vectors = range(width // 4)
@@ -107,13 +108,13 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
         _deep((Assign(total, multiply_add(left, single, total)),)),
         _store(product, total),
     )
+    begin = mul(grid_place("x"), number(width))
     body: Block = (
         *_start(),
-        Declare("first", ULONG, mul(grid_place("x"), number(width))),
         If(
-            apply("le", add(index("first"), number(width)), index("columns")),
-            many,
-            (up_to("column", index("first"), index("columns"), one),),
+            apply("le", number(width), index("columns")),
+            (Declare("first", ULONG, least(begin, sub(index("columns"), number(width)))), *many),
+            (up_to("column", begin, index("columns"), one),),
         ),
     )
     functions = (batch_function(), store_function(held))
