@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from metal_runtime.graph.drawing import operator_name, svg
 from metal_runtime.graph.groups import Kernel
-from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
+from metal_runtime.graph.lowering import Access, Compute, LoadAt, terms_below
 from metal_runtime.graph.operations import Combine, Partial, View
 from metal_runtime.graph.plan import Plan
 from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
@@ -92,9 +92,12 @@ def _reports(plan: Plan) -> list[KernelReport]:
         names += [operator_name(plan.schedule.graph.nodes[k]) for k, _ in kernel.reductions]
         read: dict[Ref, int] = {}
         if kernel.product is not None:
-            names.insert(0, "matmul")
+            before = terms_below(*kernel.prologues())
+            names.insert(sum(isinstance(t, Compute) for t in before), "matmul")
             for side in (kernel.product.a, kernel.product.b):
-                read[side.source.ref] = math.prod(side.layout.shape) * side.source.dtype.itemsize
+                if isinstance(side, Access):
+                    size = math.prod(side.layout.shape)
+                    read[side.source.ref] = size * side.source.dtype.itemsize
         for term in terms:
             if isinstance(term, LoadAt):
                 source = term.access.source

@@ -16,7 +16,7 @@ from metal_runtime.graph.kernel_text import (
     Output,
     ScalarArgument,
 )
-from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
+from metal_runtime.graph.lowering import Access, Compute, LoadAt, terms_below
 from metal_runtime.graph.operations import Partial
 from metal_runtime.graph.product_kernel import GeneratedSide, product_kernel
 from metal_runtime.graph.row_kernel import row_kernel
@@ -208,11 +208,12 @@ def _layouts(made: Schedule, target: Target) -> dict[int, Strided] | None:
         if not whole and all(root != k for k in (*kernel.written, *(n for n, _ in kernel.rows))):
             continue
         loads = [t for t in terms_below(*kernel.terms()) if isinstance(t, LoadAt)]
-        shared = [t.access.layout for t in loads if _is_leaf_of(t, target.shared)]
-        if kernel.product is not None:
-            operands = (kernel.product.a.source.ref, kernel.product.b.source.ref)
-            if any(kind is RefKind.LEAF and k in target.shared for kind, k in operands):
-                return None
+        shared = [t.access.layout for t in loads if _reads(t.access, target.shared)]
+        if kernel.product is not None and any(
+            isinstance(side, Access) and _reads(side, target.shared)
+            for side in (kernel.product.a, kernel.product.b)
+        ):
+            return None
         if not whole or kernel.product is not None:
             return None if shared or not target.layout.is_contiguous else {}
         layout = Reshape(kernel.domain.shape).apply(target.layout)
@@ -222,8 +223,8 @@ def _layouts(made: Schedule, target: Target) -> dict[int, Strided] | None:
     return None
 
 
-def _is_leaf_of(term: LoadAt, leaves: frozenset[int]) -> bool:
-    kind, index = term.access.source.ref
+def _reads(access: Access, leaves: frozenset[int]) -> bool:
+    kind, index = access.source.ref
     return kind is RefKind.LEAF and index in leaves
 
 

@@ -16,25 +16,30 @@ from metal_runtime.errors import InternalError
 from metal_runtime.graph.blocks import by_blocks
 from metal_runtime.graph.groups import (
     NUMBERS,
+    ComputedOperand,
     Domain,
     Group,
     Kernel,
     ProductPart,
     bindings_of,
     domain_of,
-    is_epilogue,
+    is_beside_product,
     sources_of,
 )
 from metal_runtime.graph.lowering import (
+    Access,
     CannotFoldError,
     Compute,
     Lowering,
     RowResult,
+    Source,
     Term,
     terms_below,
 )
 from metal_runtime.graph.operations import Combine, Elementwise, MatMul, Partial, Reduce, View
-from metal_runtime.graph.trace import Node, RefKind, Structure
+from metal_runtime.graph.prologues import apart, layout_of, seen_through_views
+from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
+from metal_runtime.strided import Slice
 
 _WAITING = -1
 """The place of a product until it is known what it ends in."""
@@ -56,7 +61,7 @@ class Schedule:
 def schedule(graph: Structure, traits: DeviceTraits, most_bindings: int = 31) -> Schedule:
     """The kernels that compute the graph's roots."""
     graph, places = by_blocks(graph, traits)
-    forced: dict[int, str] = {}
+    forced = apart(graph, traits)
     while True:
         try:
             return Schedule(graph, _Scheduler(graph, forced, most_bindings).run(), places)
@@ -255,14 +260,32 @@ class _Scheduler:
         reductions = tuple((k, self._reduced(lowering, k)) for k in group.reductions)
         whole = tuple((k, lowering.whole(k)) for k in group.whole)
         rows = tuple((k, lowering.row(k, domain.kept)) for k in group.rows)
-        part = self._product_part(lowering, group)
+        part = self._product_part(group, before)
         return Kernel(domain, reductions, whole, rows, self._written(group), group.why, part)
 
-    def _product_part(self, lowering: Lowering, group: Group) -> ProductPart | None:
+    def _product_part(self, group: Group, before: frozenset[int]) -> ProductPart | None:
         if group.product is None:
             return None
-        a, b = (lowering.operand(ref) for ref in self._graph.nodes[group.product].inputs)
+        a, b = (self._operand(ref, before) for ref in self._graph.nodes[group.product].inputs)
         return ProductPart(group.product, a, b)
+
+    def _operand(self, ref: Ref, before: frozenset[int]) -> Access | ComputedOperand:
+        """Where the elements of a product's operand lie, perhaps seen through views, or how they are computed."""
+        graph = self._graph
+        (kind, index), movements = seen_through_views(graph, ref)
+        base = graph.leaves[index] if kind is RefKind.LEAF else graph.nodes[index]
+        layout = layout_of(base, movements)
+        if kind is RefKind.LEAF or index in before:
+            return Access(Source((kind, index), 0, base.dtype), layout)
+        own = tuple(n if s else 1 for n, s in zip(layout.shape, layout.strides, strict=True))
+        once = Slice((0,) * len(own), (1,) * len(own), own)  # matrices that a batch repeats
+        try:
+            root = Lowering(graph, own, (), before, frozenset()).node(index, (*movements, once))
+        except CannotFoldError as reason:
+            raise CannotFoldError(index if reason.node < 0 else reason.node, reason.why) from None
+        if not is_beside_product(root, own):
+            raise CannotFoldError(index, "it is too much for the kernel that packs it")
+        return ComputedOperand(root, (math.prod(own[:-2]), *own[-2:]), layout)
 
     def _reduced(self, lowering: Lowering, index: int) -> tuple[Term, ...]:
         node = self._graph.nodes[index]
@@ -292,7 +315,7 @@ class _Scheduler:
     def _is_small(self, kernel: Kernel) -> bool:
         terms = list(terms_below(*kernel.terms()))
         if kernel.product is not None:
-            return is_epilogue(kernel.whole[0][1], kernel.domain.shape)
+            return is_beside_product(kernel.whole[0][1], kernel.domain.shape)
         if sum(isinstance(t, Compute) for t in terms) > MOST_TERMS:
             return False
         return bindings_of(kernel, terms, self._graph) <= self._most_bindings - NUMBERS

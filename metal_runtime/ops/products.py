@@ -63,6 +63,8 @@ class Epilogue:
     key: Hashable
     build: Finish = field(compare=False)
     params: tuple[Param, ...] = ()
+    functions: tuple[Function, ...] = ()
+    """What it calls that users wrote, each before its callers."""
 
 
 Element = Callable[[Expr, Expr, Expr], Expr]
@@ -387,6 +389,8 @@ def product_program(
     value = product.finished(
         Read("total", product.held), index("row"), index("column"), index("batch")
     )
-    own = () if product.epilogue is None else product.epilogue.params
-    called = (*functions, *functions_called(value))
+    epilogue = product.epilogue
+    own = () if epilogue is None else epilogue.params
+    users = () if epilogue is None else epilogue.functions
+    called = (*functions, *functions_called(value), *users)
     return lean_program(Kernel(f"{name}_{product.name}", (*params, *own), body, called, arrays))

@@ -1,0 +1,104 @@
+"""A graph in; which operators before its products are in memory first, and why, out: all others are computed where
+the product packs its operands.
+"""
+
+from __future__ import annotations
+
+from metal_runtime.device.protocol import DeviceTraits
+from metal_runtime.graph.operations import Elementwise, MatMul, View
+from metal_runtime.graph.trace import Leaf, Node, Ref, RefKind, Structure
+from metal_runtime.ops.product_launches import Way, way_of
+from metal_runtime.ops.product_shapes import sizes_of
+from metal_runtime.strided import Movement, Strided, contiguous, moved
+
+
+def apart(graph: Structure, traits: DeviceTraits) -> dict[int, str]:
+    """The nodes whose elements products read, each once it is in memory, and why it must be."""
+    found: dict[int, str] = {}
+    uses = _uses(graph)
+    ends = _ends_of_products(graph)
+    for node in graph.nodes:
+        if not isinstance(node.operation, MatMul):
+            continue
+        way = _way(graph, node, traits)
+        for ref in node.inputs:
+            (kind, index), movements = seen_through_views(graph, ref)
+            if kind is not RefKind.NODE:
+                continue
+            base = graph.nodes[index]
+            if isinstance(base.operation, Elementwise):
+                layout = layout_of(base, movements)
+                why = _why(layout, way, uses[index], index in graph.roots, index in ends)
+                if why is not None:
+                    found[index] = why
+    return found
+
+
+def _why(layout: Strided, way: Way, uses: int, held: bool, ends: bool) -> str | None:
+    if held:
+        return "its result is held, and a product reads it"
+    if uses > 1:
+        return "more than one reads what a product does"
+    if ends:
+        return "it is the end of one product, and another reads it"
+    if way is not Way.TILES:
+        return "a product that packs nothing reads its operands more than once"
+    shape = layout.shape
+    if any(n > 1 and s == 0 for n, s in zip(shape[-2:], layout.strides[-2:], strict=True)):
+        return "a product packs its elements more than once"
+    return None
+
+
+def seen_through_views(graph: Structure, ref: Ref) -> tuple[Ref, tuple[Movement, ...]]:
+    """What is no view below a reference, and the movements from it to the reference."""
+    movements: tuple[Movement, ...] = ()
+    while ref[0] is RefKind.NODE:
+        node = graph.nodes[ref[1]]
+        if not isinstance(node.operation, View):
+            break
+        movements = node.operation.movements + movements
+        (ref,) = node.inputs
+    return ref, movements
+
+
+def layout_of(base: Node | Leaf, movements: tuple[Movement, ...]) -> Strided:
+    """Where the elements of an operand lie, or would lie were ``base`` in memory."""
+    own = base.layout if isinstance(base, Leaf) else None
+    layout = moved(own or contiguous(base.shape), movements)
+    assert layout is not None  # a view that needs a copy was copied when it was made
+    return layout
+
+
+def _way(graph: Structure, product: Node, traits: DeviceTraits) -> Way:
+    layouts = []
+    for ref in product.inputs:
+        (kind, index), movements = seen_through_views(graph, ref)
+        base = graph.leaves[index] if kind is RefKind.LEAF else graph.nodes[index]
+        layouts.append(layout_of(base, movements))
+    a, b = layouts
+    return way_of(sizes_of(a.shape, b.shape), a.strides, b.strides, traits)
+
+
+def _uses(graph: Structure) -> dict[int, int]:
+    """How often a node is an operand of what is no view; a view of it stands for it."""
+    uses: dict[int, int] = {}
+    for node in graph.nodes:
+        if isinstance(node.operation, View):
+            continue
+        for ref in node.inputs:
+            if ref[0] is not RefKind.SCALAR:
+                (kind, index), _ = seen_through_views(graph, ref)
+                if kind is RefKind.NODE:
+                    uses[index] = uses.get(index, 0) + 1
+    return uses
+
+
+def _ends_of_products(graph: Structure) -> set[int]:
+    """The operators that a product is below, with nothing but operators and views between."""
+    found: set[int] = set()
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node.operation, Elementwise | View):
+            below = {place for kind, place in node.inputs if kind is RefKind.NODE}
+            if any(k in found or isinstance(graph.nodes[k].operation, MatMul) for k in below):
+                found.add(index)
+    return found
