@@ -123,11 +123,15 @@ class Kernel:
 MOST_BESIDE_PRODUCT = 12
 """Arguments, and operators as often as they stand in the text, at the end of a product or before an operand."""
 
+_FREE_BESIDE_PRODUCT = 31 - 8
+"""Arguments, strides counted, that a product's own leave."""
+
 
 def is_beside_product(root: Term, shape: Shape) -> bool:
     """Whether a term can be computed of a row, a column and a batch, and a product's element there, as one expression."""
     count = math.prod(shape[:-2])
     arguments = 0
+    numbers: set[int] = set()
     texts: dict[int, int] = {}
     for term in terms_below(root):
         texts[id(term)] = 1
@@ -135,6 +139,7 @@ def is_beside_product(root: Term, shape: Shape) -> bool:
             layout = Reshape((count, *shape[-2:])).apply(term.access.layout)
             if layout is None or any(stride < 0 for stride in layout.strides):
                 return False
+            numbers.update(layout.strides)
         if isinstance(term, LoadAt | ScalarOf):
             arguments += 1
         if isinstance(term, Compute):
@@ -142,6 +147,8 @@ def is_beside_product(root: Term, shape: Shape) -> bool:
             times = times_written(term.operation, dtypes)
             pairs = zip(term.args, times, strict=True)
             texts[id(term)] += sum(texts[id(arg)] * max(uses, 1) for arg, uses in pairs)
+    if arguments + len(numbers - {0, 1}) > _FREE_BESIDE_PRODUCT:
+        return False
     return arguments <= MOST_BESIDE_PRODUCT and texts[id(root)] <= 16 * MOST_BESIDE_PRODUCT
 
 

@@ -152,8 +152,9 @@ class _Expression:
         return self._root.operation.name if isinstance(self._root, Compute) else "copy"
 
     def adjacent(self, axis: int) -> int:
-        """How many arrays have neighbours along an axis side by side."""
-        return sum(strides[axis] == 1 for strides in self._strides.values())
+        """How many of the matrices that it reads have neighbours along an axis side by side."""
+        matrices = [s for s in self._strides.values() if s[1] and s[2]]
+        return sum(strides[axis] == 1 for strides in matrices)
 
     def build(self, places: tuple[Expr, Expr, Expr], value: Expr | None = None) -> Expr:
         """The expression at a matrix, row and column, of a product's element there."""

@@ -4,8 +4,10 @@ the product packs its operands.
 
 from __future__ import annotations
 
+from types import UnionType
+
 from metal_runtime.device.protocol import DeviceTraits
-from metal_runtime.graph.operations import Elementwise, MatMul, View
+from metal_runtime.graph.operations import Combine, Elementwise, MatMul, Reduce, View
 from metal_runtime.graph.trace import Leaf, Node, Ref, RefKind, Structure
 from metal_runtime.ops.product_launches import Way, way_of
 from metal_runtime.ops.product_shapes import sizes_of
@@ -16,7 +18,7 @@ def apart(graph: Structure, traits: DeviceTraits) -> dict[int, str]:
     """The nodes whose elements products read, each once it is in memory, and why it must be."""
     found: dict[int, str] = {}
     uses = _uses(graph)
-    ends = _ends_of_products(graph)
+    ends, rows = _made_of(graph, MatMul), _made_of(graph, Reduce | Combine)
     for node in graph.nodes:
         if not isinstance(node.operation, MatMul):
             continue
@@ -28,24 +30,28 @@ def apart(graph: Structure, traits: DeviceTraits) -> dict[int, str]:
             base = graph.nodes[index]
             if isinstance(base.operation, Elementwise):
                 layout = layout_of(base, movements)
-                why = _why(layout, way, uses[index], index in graph.roots, index in ends)
+                why = _why(
+                    layout, way, uses[index], index in graph.roots, index in ends, index in rows
+                )
                 if why is not None:
                     found[index] = why
     return found
 
 
-def _why(layout: Strided, way: Way, uses: int, held: bool, ends: bool) -> str | None:
+def _why(layout: Strided, way: Way, uses: int, held: bool, ends: bool, follows: bool) -> str | None:
     if held:
-        return "its result is held, and a product reads it"
+        return "a product's operand is held"
     if uses > 1:
-        return "more than one reads what a product does"
+        return "a product's operand has other readers"
     if ends:
-        return "it is the end of one product, and another reads it"
+        return "a product's operand is the end of another"
+    if follows:
+        return "a product's operand is computed along with a reduction"
     if way is not Way.TILES:
         return "a product that packs nothing reads its operands more than once"
     shape = layout.shape
     if any(n > 1 and s == 0 for n, s in zip(shape[-2:], layout.strides[-2:], strict=True)):
-        return "a product packs its elements more than once"
+        return "a product packs elements of its operand more than once"
     return None
 
 
@@ -93,12 +99,12 @@ def _uses(graph: Structure) -> dict[int, int]:
     return uses
 
 
-def _ends_of_products(graph: Structure) -> set[int]:
-    """The operators that a product is below, with nothing but operators and views between."""
+def _made_of(graph: Structure, kind: type | UnionType) -> set[int]:
+    """The operators that an operation of a kind is below, with nothing but operators and views between."""
     found: set[int] = set()
     for index, node in enumerate(graph.nodes):
         if isinstance(node.operation, Elementwise | View):
-            below = {place for kind, place in node.inputs if kind is RefKind.NODE}
-            if any(k in found or isinstance(graph.nodes[k].operation, MatMul) for k in below):
+            below = {place for at, place in node.inputs if at is RefKind.NODE}
+            if any(k in found or isinstance(graph.nodes[k].operation, kind) for k in below):
                 found.add(index)
     return found

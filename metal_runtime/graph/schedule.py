@@ -159,7 +159,10 @@ class _Scheduler:
         node = self._graph.nodes[product]
         whole = product if end is None else end
         place = len(self._groups)
-        group = Group(Domain(node.shape), whole=[whole], product=product)
+        bases = (seen_through_views(self._graph, ref)[0] for ref in node.inputs)
+        apart = [self._forced[k] for kind, k in bases if kind is RefKind.NODE and k in self._forced]
+        why = apart[0] if apart else ""
+        group = Group(Domain(node.shape), whole=[whole], product=product, why=why)
         if end is None:
             self._kernel(place, group)
         elif self._refused(place, group) is not None:
@@ -284,7 +287,10 @@ class _Scheduler:
         except CannotFoldError as reason:
             raise CannotFoldError(index if reason.node < 0 else reason.node, reason.why) from None
         if not is_beside_product(root, own):
-            raise CannotFoldError(index, "it is too much for the kernel that packs it")
+            raise CannotFoldError(
+                index,
+                "the kernel that packs a product's operand takes no more arguments, or cannot read backwards",
+            )
         return ComputedOperand(root, (math.prod(own[:-2]), *own[-2:]), layout)
 
     def _reduced(self, lowering: Lowering, index: int) -> tuple[Term, ...]:

@@ -6,6 +6,7 @@ import functools
 
 from metal_runtime.dtype import DType
 from metal_runtime.ir.nodes import (
+    Array,
     Assign,
     Block,
     Declare,
@@ -17,6 +18,7 @@ from metal_runtime.ir.nodes import (
     Select,
     Stmt,
 )
+from metal_runtime.msl_types import AddressSpace, Pointer
 from metal_runtime.ops.expressions import apply, convert, functions_called
 from metal_runtime.ops.kernels import UINT, pointer
 from metal_runtime.ops.products import (
@@ -46,6 +48,8 @@ from metal_runtime.program import MslProgram
 
 DEPTH = 256
 """How deep a block is: its panels stay in the caches."""
+
+_PART = 64  # how deep a part of a block is that is computed at a time
 
 COUNTS = Numbers("counts", UINT, ("lines", "depth"))
 STRIDES = Numbers("strides", LONG, ("line_stride", "depth_stride"))
@@ -83,6 +87,8 @@ def packing_program(source: DType, held: DType, width: int, adjacent: bool) -> M
     body: Block = (
         *_start(width),
         *STRIDES.declared,
+        Declare("begin", ULONG, mul(grid_place("y"), number(DEPTH))),
+        end_of_block(),
         Declare("start", ULONG, add(matrix, mul(index("first"), line_stride))),
         If(
             apply("le", add(index("first"), number(width)), index("lines")),
@@ -101,42 +107,54 @@ def packing_program(source: DType, held: DType, width: int, adjacent: bool) -> M
 
 @functools.cache
 def computing_program(prologue: Prologue, held: DType, width: int) -> MslProgram:
-    """The same of elements that the prologue computes, of matrices that are counted."""
-    line = add(index("first"), index("i"))
-    value = convert(prologue.build(grid_place("z"), line, index("k")), held)
-    stored = _to_panel(held, width, value)
-    last = least(number(width), sub(index("lines"), index("first")))
+    """The same of elements that the prologue computes, of matrices that are counted.
 
-    def filled(lines: Expr) -> Block:
-        """So many lines, the inner loop along what is adjacent in memory."""
+    A thread computes a part of its block along what is adjacent in memory, into an array of its own, which
+    nothing else can overlap: so that the loop vectorises. Then it copies the part to the panel.
+    """
+    k, i = index("k"), index("i")
+    k_step, i_step = (width, 1) if prologue.adjacent else (1, _PART)
+    place = add(mul(sub(k, index("begin")), number(k_step)), mul(i, number(i_step)))
+    own = Load("computed", place, held)
+    value = convert(prologue.build(grid_place("z"), add(index("first"), i), k), held)
+    computed: Block = (Assign(own, value),)
+    lines = least(number(width), sub(index("lines"), index("first")))
+
+    def nested(lines: Expr) -> Block:
         if prologue.adjacent:
-            return (_deep((up_to("i", number(0), lines, (stored,)),)),)
-        return (up_to("i", number(0), lines, (_deep((stored,)),)),)
+            return (_deep((up_to("i", number(0), lines, computed),)),)
+        return (up_to("i", number(0), lines, (_deep(computed),)),)
 
-    zeros = up_to("i", index("there"), number(width), (_to_panel(held, width, zero(held)),))
-    body: Block = (
-        *_start(width),
+    part: Block = (
+        Declare("end", ULONG, least(add(index("begin"), number(_PART)), index("last"))),
         If(
             apply("le", add(index("first"), number(width)), index("lines")),
-            filled(number(width)),
-            (Declare("there", ULONG, last), *filled(index("there")), _deep((zeros,))),
+            nested(number(width)),
+            (Declare("there", ULONG, lines), *nested(index("there"))),
         ),
+        _deep((up_to("i", number(0), number(width), (_to_panel(held, width, own),)),)),
+    )
+    start = mul(grid_place("y"), number(DEPTH))
+    body: Block = (
+        *_start(width),
+        Declare("start", ULONG, start),
+        Declare("last", ULONG, least(add(index("start"), number(DEPTH)), index("depth"))),
+        up_to("begin", index("start"), index("last"), part, _PART),
     )
     params = (Param("panels", pointer(held)), COUNTS.param, *prologue.params)
     functions = (*functions_called(value), *prologue.functions)
     words = ["pack", prologue.name, *(["lines"] if prologue.adjacent else []), str(width)]
-    return lean_program(Kernel("_".join(words), params, body, functions))
+    block = Array("computed", Pointer(AddressSpace.THREAD, held), (width * _PART,))
+    return lean_program(Kernel("_".join(words), params, body, functions, (block,)))
 
 
 def _start(width: int) -> Block:
-    """The panel's first line, where it lies, and the block of the depth."""
+    """The panel's first line, and where it lies."""
     panel = add(mul(grid_place("z"), blocks(index("lines"), width)), grid_place("x"))
     return (
         *COUNTS.declared,
         Declare("first", ULONG, mul(grid_place("x"), number(width))),
         Declare("panel", ULONG, mul(panel, index("depth"))),
-        Declare("begin", ULONG, mul(grid_place("y"), number(DEPTH))),
-        end_of_block(),
     )
 
 
