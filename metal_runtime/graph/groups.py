@@ -120,15 +120,21 @@ class Kernel:
         return [side.root for side in sides if isinstance(side, ComputedOperand)]
 
 
+FREE_BESIDE_PRODUCT = 31 - 8
+"""Arguments, strides counted, that a product's own leave."""
+
+MOST_IN_PROLOGUE = FREE_BESIDE_PRODUCT // 2
+"""The same of one operand, which both may take."""
+
 MOST_BESIDE_PRODUCT = 12
 """Arguments, and operators as often as they stand in the text, at the end of a product or before an operand."""
 
-_FREE_BESIDE_PRODUCT = 31 - 8
-"""Arguments, strides counted, that a product's own leave."""
 
+def arguments_beside(root: Term, shape: Shape) -> int | None:
+    """How many arguments a term takes that is computed of a row, a column and a batch, and a product's element there.
 
-def is_beside_product(root: Term, shape: Shape) -> bool:
-    """Whether a term can be computed of a row, a column and a batch, and a product's element there, as one expression."""
+    None where it cannot be one expression.
+    """
     count = math.prod(shape[:-2])
     arguments = 0
     numbers: set[int] = set()
@@ -138,7 +144,7 @@ def is_beside_product(root: Term, shape: Shape) -> bool:
         if isinstance(term, LoadAt):
             layout = Reshape((count, *shape[-2:])).apply(term.access.layout)
             if layout is None or any(stride < 0 for stride in layout.strides):
-                return False
+                return None
             numbers.update(layout.strides)
         if isinstance(term, LoadAt | ScalarOf):
             arguments += 1
@@ -147,9 +153,9 @@ def is_beside_product(root: Term, shape: Shape) -> bool:
             times = times_written(term.operation, dtypes)
             pairs = zip(term.args, times, strict=True)
             texts[id(term)] += sum(texts[id(arg)] * max(uses, 1) for arg, uses in pairs)
-    if arguments + len(numbers - {0, 1}) > _FREE_BESIDE_PRODUCT:
-        return False
-    return arguments <= MOST_BESIDE_PRODUCT and texts[id(root)] <= 16 * MOST_BESIDE_PRODUCT
+    if arguments > MOST_BESIDE_PRODUCT or texts[id(root)] > 16 * MOST_BESIDE_PRODUCT:
+        return None
+    return arguments + len(numbers - {0, 1})
 
 
 NUMBERS = 4

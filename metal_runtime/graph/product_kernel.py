@@ -71,7 +71,7 @@ def product_kernel(kernel: Kernel, graph: Structure) -> GeneratedProduct:
         expression = _Expression(root, (math.prod(shape[:-2]), *shape[-2:]))
         epilogue = _epilogue(expression, graph.nodes[part.node].dtype)
         end = tuple(expression.bound)
-    a, b = _side(part.a, 1), _side(part.b, 2)
+    a, b = _side(part.a, 1, "_a_"), _side(part.b, 2, "_b_")
     product = Product(a.dtype, b.dtype, graph.nodes[part.node].dtype, dtype, epilogue)
     return GeneratedProduct(product, a, b, end, Output(index, 0, dtype))
 
@@ -85,14 +85,14 @@ def _epilogue(end: _Expression, result: DType) -> Epilogue:
     return Epilogue(key, build, tuple(end.params), end.functions)
 
 
-def _side(operand: Access | ComputedOperand, lines: int) -> GeneratedSide:
-    """An operand whose rows (1) or columns (2) are the lines that are packed."""
+def _side(operand: Access | ComputedOperand, lines: int, names: str) -> GeneratedSide:
+    """An operand whose rows (1) or columns (2) are the lines that are packed; its parameters begin with ``names``."""
     layout = operand.layout
     if isinstance(operand, Access):
         source = operand.source
         memory = ArrayArgument(source.ref, source.part, layout.offset, source.dtype)
         return GeneratedSide(source.dtype, layout, (memory,))
-    expression = _Expression(operand.root, operand.shape)
+    expression = _Expression(operand.root, operand.shape, names)
 
     def build(matrix: Expr, line: Expr, depth: Expr) -> Expr:
         return expression.build((matrix, line, depth) if lines == 1 else (matrix, depth, line))
@@ -112,8 +112,9 @@ def _side(operand: Access | ComputedOperand, lines: int) -> GeneratedSide:
 class _Expression:
     """A term over the places of (matrices, rows, columns), with its parameters and what is bound to them."""
 
-    def __init__(self, root: Term, shape: Shape) -> None:
+    def __init__(self, root: Term, shape: Shape, prefix: str = "_") -> None:
         self._root = root
+        self._prefix = prefix
         self.params: list[Param] = []
         self.bound: list[KernelArgument] = []
         self._names: dict[Term, str] = {}
@@ -121,7 +122,7 @@ class _Expression:
         self._numbers: dict[int, str] = {}
         terms = list(terms_below(root))
         self.functions = functions_of(terms)
-        names = iter(f"_{letter}" for letter in letters(len(terms)))
+        names = iter(f"{prefix}{letter}" for letter in letters(len(terms)))
         for term in terms:
             if isinstance(term, LoadAt):
                 self._add_load(term, next(names), shape)
@@ -144,7 +145,7 @@ class _Expression:
         self._strides[load] = strides
         for stride in strides:
             if stride > 1:
-                self._numbers.setdefault(stride, f"_stride{len(self._numbers)}")
+                self._numbers.setdefault(stride, f"{self._prefix}stride{len(self._numbers)}")
 
     @property
     def name(self) -> str:

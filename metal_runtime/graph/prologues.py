@@ -4,12 +4,13 @@ the product packs its operands.
 
 from __future__ import annotations
 
+import math
 from types import UnionType
 
 from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.graph.operations import Combine, Elementwise, MatMul, Reduce, View
 from metal_runtime.graph.trace import Leaf, Node, Ref, RefKind, Structure
-from metal_runtime.ops.product_launches import Way, way_of
+from metal_runtime.ops.product_launches import Way, computes, way_of
 from metal_runtime.ops.product_shapes import sizes_of
 from metal_runtime.strided import Movement, Strided, contiguous, moved
 
@@ -22,23 +23,24 @@ def apart(graph: Structure, traits: DeviceTraits) -> dict[int, str]:
     for node in graph.nodes:
         if not isinstance(node.operation, MatMul):
             continue
-        way = _way(graph, node, traits)
-        for ref in node.inputs:
+        for ref, once in zip(node.inputs, _once(graph, node, traits), strict=True):
             (kind, index), movements = seen_through_views(graph, ref)
             if kind is not RefKind.NODE:
                 continue
             base = graph.nodes[index]
             if isinstance(base.operation, Elementwise):
                 layout = layout_of(base, movements)
-                why = _why(
-                    layout, way, uses[index], index in graph.roots, index in ends, index in rows
-                )
+                why = _why(index in graph.roots, uses[index], index in ends, index in rows)
+                if why is None and not once:
+                    why = "a product that packs nothing reads its operand more than once"
+                if why is None and _repeats(layout):
+                    why = "a product reads elements of its operand more than once"
                 if why is not None:
                     found[index] = why
     return found
 
 
-def _why(layout: Strided, way: Way, uses: int, held: bool, ends: bool, follows: bool) -> str | None:
+def _why(held: bool, uses: int, ends: bool, follows: bool) -> str | None:
     if held:
         return "a product's operand is held"
     if uses > 1:
@@ -47,12 +49,13 @@ def _why(layout: Strided, way: Way, uses: int, held: bool, ends: bool, follows: 
         return "a product's operand is the end of another"
     if follows:
         return "a product's operand is computed along with a reduction"
-    if way is not Way.TILES:
-        return "a product that packs nothing reads its operands more than once"
-    shape = layout.shape
-    if any(n > 1 and s == 0 for n, s in zip(shape[-2:], layout.strides[-2:], strict=True)):
-        return "a product packs elements of its operand more than once"
     return None
+
+
+def _repeats(layout: Strided) -> bool:
+    """Whether a matrix has one element at several places."""
+    matrix = zip(layout.shape[-2:], layout.strides[-2:], strict=True)
+    return any(n > 1 and s == 0 for n, s in matrix)
 
 
 def seen_through_views(graph: Structure, ref: Ref) -> tuple[Ref, tuple[Movement, ...]]:
@@ -75,14 +78,29 @@ def layout_of(base: Node | Leaf, movements: tuple[Movement, ...]) -> Strided:
     return layout
 
 
-def _way(graph: Structure, product: Node, traits: DeviceTraits) -> Way:
+def _once(graph: Structure, product: Node, traits: DeviceTraits) -> tuple[bool, bool]:
+    """Whether the product's kernels read the elements of its operands once each."""
     layouts = []
     for ref in product.inputs:
         (kind, index), movements = seen_through_views(graph, ref)
         base = graph.leaves[index] if kind is RefKind.LEAF else graph.nodes[index]
         layouts.append(layout_of(base, movements))
     a, b = layouts
-    return way_of(sizes_of(a.shape, b.shape), a.strides, b.strides, traits)
+    sizes = sizes_of(a.shape, b.shape)
+    way = way_of(sizes, a.strides, b.strides, traits)
+    if way is Way.TILES:
+        return True, True
+    once_a, once_b = computes(way, sizes)
+    return (
+        once_a and _matrices(a) == math.prod(sizes.batch_shape),
+        once_b and _matrices(b) == math.prod(sizes.batch_shape),
+    )
+
+
+def _matrices(layout: Strided) -> int:
+    """How many different ones there are."""
+    batch = zip(layout.shape[:-2], layout.strides[:-2], strict=True)
+    return math.prod(n for n, s in batch if s)
 
 
 def _uses(graph: Structure) -> dict[int, int]:

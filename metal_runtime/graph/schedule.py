@@ -15,15 +15,17 @@ from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.errors import InternalError
 from metal_runtime.graph.blocks import by_blocks
 from metal_runtime.graph.groups import (
+    FREE_BESIDE_PRODUCT,
+    MOST_IN_PROLOGUE,
     NUMBERS,
     ComputedOperand,
     Domain,
     Group,
     Kernel,
     ProductPart,
+    arguments_beside,
     bindings_of,
     domain_of,
-    is_beside_product,
     sources_of,
 )
 from metal_runtime.graph.lowering import (
@@ -286,7 +288,8 @@ class _Scheduler:
             root = Lowering(graph, own, (), before, frozenset()).node(index, (*movements, once))
         except CannotFoldError as reason:
             raise CannotFoldError(index if reason.node < 0 else reason.node, reason.why) from None
-        if not is_beside_product(root, own):
+        count = arguments_beside(root, own)
+        if count is None or count > MOST_IN_PROLOGUE:
             raise CannotFoldError(
                 index,
                 "the kernel that packs a product's operand takes no more arguments, or cannot read backwards",
@@ -321,10 +324,17 @@ class _Scheduler:
     def _is_small(self, kernel: Kernel) -> bool:
         terms = list(terms_below(*kernel.terms()))
         if kernel.product is not None:
-            return is_beside_product(kernel.whole[0][1], kernel.domain.shape)
+            return self._is_small_product(kernel, kernel.product)
         if sum(isinstance(t, Compute) for t in terms) > MOST_TERMS:
             return False
         return bindings_of(kernel, terms, self._graph) <= self._most_bindings - NUMBERS
+
+    def _is_small_product(self, kernel: Kernel, part: ProductPart) -> bool:
+        sides = [side for side in (part.a, part.b) if isinstance(side, ComputedOperand)]
+        counts = [arguments_beside(side.root, side.shape) for side in sides]
+        counts.append(arguments_beside(kernel.whole[0][1], kernel.domain.shape))
+        known = [count for count in counts if count is not None]
+        return len(known) == len(counts) and sum(known) <= FREE_BESIDE_PRODUCT
 
     def _to_split(self, kernel: Kernel) -> int:
         """The node to be in memory first: about half of the kernel's sources lie below it."""

@@ -24,15 +24,17 @@ from metal_runtime.ir.nodes import (
 from metal_runtime.msl_types import AddressSpace, Pointer, Vector
 from metal_runtime.ops.expressions import apply, convert
 from metal_runtime.ops.kernels import UINT
+from metal_runtime.ops.product_arguments import (
+    batch_function,
+    in_place_params,
+    in_place_start,
+)
 from metal_runtime.ops.products import (
     ULONG,
     Product,
     add,
-    batch_function,
     four,
     grid_place,
-    in_place_params,
-    in_place_start,
     index,
     least,
     line_of,

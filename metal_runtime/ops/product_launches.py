@@ -17,13 +17,15 @@ from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.dtype import DType
 from metal_runtime.ops import product_groups, product_lines, product_panels, product_tiles
 from metal_runtime.ops.layout import Shape
-from metal_runtime.ops.product_shapes import Batches, Sizes, batches, sizes_of
-from metal_runtime.ops.products import (
+from metal_runtime.ops.product_arguments import (
     A_BATCH,
     B_BATCH,
     BATCH_SIZES,
     COUNTS,
     STRIDES,
+)
+from metal_runtime.ops.product_shapes import Batches, Sizes, batches, sizes_of
+from metal_runtime.ops.products import (
     Product,
     Prologue,
 )
@@ -100,6 +102,16 @@ def _is_read_in_place(sizes: Sizes, b: tuple[int, ...], traits: DeviceTraits) ->
     return count <= _SMALL
 
 
+def computes(way: Way, sizes: Sizes) -> tuple[bool, bool]:
+    """Whether the kernels read each element of ``a``, of ``b``, once, batches that repeat aside: those may be computed there."""
+    if way is Way.TILES:
+        return True, True
+    return (
+        sizes.columns == 1 and way in (Way.DOTS, Way.TURNED),
+        sizes.rows == 1 and way in (Way.DOTS, Way.COLUMNS),
+    )
+
+
 def product_launches(
     product: Product,
     a: Side[Place],
@@ -111,15 +123,17 @@ def product_launches(
 ) -> tuple[ProductLaunch[Place], ...]:
     """What computes at least one element of ``a @ b`` to ``out``, in C order, in the order of launching.
 
-    ``end`` is bound to the epilogue's parameters; ``take`` gives memory of so many bytes that is used by
-    these launches alone. Only sides that are packed may have a prologue.
+        ``end`` is bound to the epilogue's parameters; ``take`` gives memory of so many bytes that is used by
+    these launches alone. A side may have a prologue where ``computes`` says so.
 
-    Raises:
-        ShapeError: the shapes do not fit each other.
+        Raises:
+            ShapeError: the shapes do not fit each other.
     """
     sizes = sizes_of(a.shape, b.shape)
     batch = batches(sizes.batch_shape, (a.shape, a.strides), (b.shape, b.strides))
     way = way_of(sizes, a.strides, b.strides, traits)
+    if way is not Way.TILES:
+        product = replace(product, a_prologue=a.prologue, b_prologue=b.prologue)
     if way is Way.TURNED:
         turned = Sizes(sizes.batch_shape, sizes.columns, sizes.depth, sizes.rows)
         made = _Launches(
@@ -182,7 +196,7 @@ class _Launches(Generic[Place]):
             return (ProductLaunch(program(self.product), grid, arguments),)
         nbytes = count * splits * sizes.rows * sizes.columns * self.product.held.itemsize
         parts = self.take(nbytes)
-        finish = product_lines.finish_program(self.product)
+        finish = product_lines.finish_program(self.product.of_panels)
         return (
             ProductLaunch(
                 program(self.product.partial), grid, (*a.bound, *b.bound, parts, *numbers)
@@ -269,7 +283,14 @@ def _turned(product: Product) -> Product:
             key=("turned", epilogue.key),
             build=lambda value, row, column, batch: build(value, column, row, batch),
         )
-    return replace(product, a=product.b, b=product.a, epilogue=epilogue)
+    return replace(
+        product,
+        a=product.b,
+        b=product.a,
+        epilogue=epilogue,
+        a_prologue=product.b_prologue,
+        b_prologue=product.a_prologue,
+    )
 
 
 def _swapped(values: tuple[int, ...]) -> tuple[int, ...]:

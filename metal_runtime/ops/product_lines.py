@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 
 from metal_runtime.ir.nodes import (
+    Array,
     Assign,
     Block,
     Construct,
@@ -20,26 +21,29 @@ from metal_runtime.ir.nodes import (
     Read,
     Swizzle,
 )
+from metal_runtime.msl_types import AddressSpace, Pointer
 from metal_runtime.ops.expressions import apply, convert
-from metal_runtime.ops.products import (
+from metal_runtime.ops.product_arguments import (
     COUNTS,
+    batch_function,
+    in_place_params,
+    in_place_start,
+    out_param,
+    source_param,
+)
+from metal_runtime.ops.products import (
     ULONG,
     Product,
     add,
-    batch_function,
     four,
     grid_place,
-    in_place_params,
-    in_place_start,
     index,
     least,
     line_of,
     mul,
     multiply_add,
     number,
-    out_param,
     product_program,
-    source_param,
     splat,
     store,
     store_four,
@@ -66,11 +70,14 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
     """
     held = product.held
     vectors = range(width // 4)
+    k, column = index("k"), index("column")
     b_column = number(1) if adjacent else index("b_column")
     sums = [Read(f"total{v}", four(held)) for v in vectors]
 
     def right(v: int) -> Construct:
         places = [number(4 * v + c) for c in range(4)]
+        if product.b_prologue is not None:
+            return Construct(tuple(Load("b_staged", place, held) for place in places), four(held))
         steps = places if adjacent else [mul(p, b_column) for p in places]
         loads = (Load("b", add(index("here"), step), product.b) for step in steps)
         return Construct(tuple(convert(load, held) for load in loads), four(held))
@@ -81,9 +88,11 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
 
     here = right_of(index("first"))
     a_place = add(index("a_line"), mul(index("k"), index("a_depth")))
-    left = convert(Load("a", a_place, product.a), held)
+    left = product.element("a", a_place, index("row"), k)
+    single = product.element("b", right_of(column), column, k)
     steps: Block = (
         Declare("factor", held, left),
+        *_staged(product, "b", single, "column", index("first"), width),
         Declare("here", ULONG, here),
         *(
             Assign(sums[v], multiply_add(splat(Read("factor", held), held), right(v), sums[v]))
@@ -102,7 +111,6 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
         ),
     )
     total = Read("total", held)
-    single = convert(Load("b", right_of(index("column")), product.b), held)
     one: Block = (
         Declare("total", held, zero(held)),
         _deep((Assign(total, multiply_add(left, single, total)),)),
@@ -119,9 +127,8 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
     )
     functions = (batch_function(), store_function(held))
     name = f"matmul_{width}_columns" if adjacent else f"matmul_{width}_strided_columns"
-    return product_program(
-        name, product, in_place_params(product), body, functions, (totals(held, width),)
-    )
+    arrays = (totals(held, width), *_stages(product, width))
+    return product_program(name, product, in_place_params(product), body, functions, arrays)
 
 
 @functools.cache
@@ -135,23 +142,34 @@ def dots_program(product: Product) -> MslProgram:
     sums = [Read(f"total{v}", four(held)) for v in vectors]
     total = Read("total", held)
 
-    def element(name: str, place: Expr) -> Expr:
-        source = product.a if name == "a" else product.b
-        return convert(Load(name, place, source), held)
+    column = index("column")
 
-    def parts(name: str, v: int) -> Construct:
-        places = [add(index(f"{name}_here"), number(4 * v + c)) for c in range(4)]
-        return Construct(tuple(element(name, place) for place in places), four(held))
+    def element(side: str, at: Expr) -> Expr:
+        line = index("row") if side == "a" else column
+        return product.element(side, add(index(f"{side}_line"), at), line, at)
+
+    def parts(side: str, v: int) -> Construct:
+        places = [number(4 * v + c) for c in range(4)]
+        if prologues[side] is not None:
+            loads = [Load(f"{side}_staged", place, held) for place in places]
+            return Construct(tuple(loads), four(held))
+        return Construct(tuple(element(side, add(index("k"), p)) for p in places), four(held))
+
+    prologues = {"a": product.a_prologue, "b": product.b_prologue}
 
     whole = sub(index("end"), apply("rem", sub(index("end"), index("begin")), number(DOT_LANES)))
     line = add(index("b_start"), mul(index("column"), index("b_column")))
     steps: Block = (
-        Declare("a_here", ULONG, add(index("a_line"), index("k"))),
-        Declare("b_here", ULONG, add(index("b_line"), index("k"))),
+        *(
+            loop
+            for side in "ab"
+            for loop in _staged(
+                product, side, element(side, index("deep")), "deep", index("k"), DOT_LANES
+            )
+        ),
         *(Assign(sums[v], multiply_add(parts("a", v), parts("b", v), sums[v])) for v in vectors),
     )
-    left = element("a", add(index("a_line"), index("k")))
-    right = element("b", add(index("b_line"), index("k")))
+    left, right = element("a", index("k")), element("b", index("k"))
     body: Block = (
         *_start(),
         Declare("column", ULONG, grid_place("x")),
@@ -165,8 +183,9 @@ def dots_program(product: Product) -> MslProgram:
         ),
         _store(product, total),
     )
+    arrays = _stages(product, DOT_LANES)
     return product_program(
-        "matmul_dots", product, in_place_params(product), body, (batch_function(),), ()
+        "matmul_dots", product, in_place_params(product), body, (batch_function(),), arrays
     )
 
 
@@ -195,6 +214,21 @@ def finish_program(product: Product) -> MslProgram:
 
 
 # --- what they share -----------------------------------------------------------------------------
+
+
+def _stages(product: Product, count: int) -> tuple[Array, ...]:
+    """For each operand that is computed, so many elements of it."""
+    prologues = {"a": product.a_prologue, "b": product.b_prologue}
+    shared = Pointer(AddressSpace.THREAD, product.held)
+    return tuple(Array(f"{side}_staged", shared, (count,)) for side, p in prologues.items() if p)
+
+
+def _staged(product: Product, side: str, value: Expr, name: str, begin: Expr, count: int) -> Block:
+    """Computes the next elements of an operand, ``value`` at each ``name``, in a loop that vectorises."""
+    if (product.a_prologue if side == "a" else product.b_prologue) is None:
+        return ()
+    place = Load(f"{side}_staged", sub(index(name), begin), product.held)
+    return (up_to(name, begin, add(begin, number(count)), (Assign(place, value),)),)
 
 
 def _start() -> Block:

@@ -21,16 +21,19 @@ from metal_runtime.ir.nodes import (
 from metal_runtime.msl_types import AddressSpace, Pointer
 from metal_runtime.ops.expressions import apply, convert, functions_called
 from metal_runtime.ops.kernels import UINT, pointer
-from metal_runtime.ops.products import (
+from metal_runtime.ops.product_arguments import (
     A_BATCH,
     BATCH_SIZES,
-    LONG,
-    ULONG,
     Numbers,
-    Prologue,
-    add,
     batch_function,
     batch_offset,
+    source_param,
+)
+from metal_runtime.ops.products import (
+    LONG,
+    ULONG,
+    Prologue,
+    add,
     blocks,
     grid_place,
     index,
@@ -38,7 +41,6 @@ from metal_runtime.ops.products import (
     least,
     mul,
     number,
-    source_param,
     sub,
     up_to,
     zero,

@@ -12,17 +12,21 @@ from itertools import product as pairs
 from metal_runtime.dtype import DType
 from metal_runtime.ir.nodes import Assign, Block, Declare, Expr, Load, Read
 from metal_runtime.ops.kernels import UINT
-from metal_runtime.ops.product_panels import DEPTH, end_of_block
-from metal_runtime.ops.products import (
+from metal_runtime.ops.product_arguments import (
     A_BATCH,
     B_BATCH,
     BATCH_SIZES,
-    ULONG,
     Numbers,
-    Product,
-    add,
     batch_function,
     batch_offset,
+    out_param,
+    source_param,
+)
+from metal_runtime.ops.product_panels import DEPTH, end_of_block
+from metal_runtime.ops.products import (
+    ULONG,
+    Product,
+    add,
     blocks,
     four,
     grid_place,
@@ -34,9 +38,7 @@ from metal_runtime.ops.products import (
     mul,
     multiply_add,
     number,
-    out_param,
     product_program,
-    source_param,
     splat,
     store,
     store_four,

@@ -6,9 +6,8 @@ Indices are 64 bits wide: a 32-bit index may wrap, and what may wrap is not vect
 from __future__ import annotations
 
 import functools
-import struct
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from metal_runtime.dtype import DType
 from metal_runtime.ir.nodes import (
@@ -21,7 +20,6 @@ from metal_runtime.ir.nodes import (
     Cast,
     Constant,
     Construct,
-    Declare,
     Evaluate,
     Expr,
     For,
@@ -31,13 +29,13 @@ from metal_runtime.ir.nodes import (
     Param,
     Read,
     Return,
-    Stmt,
     Swizzle,
 )
+from metal_runtime.ir.walk import walk
 from metal_runtime.msl_types import VOID, AddressSpace, Pointer, Vector
 from metal_runtime.ops.compiled import kernel_program
 from metal_runtime.ops.expressions import apply, convert, functions_called
-from metal_runtime.ops.kernels import UINT, pointer
+from metal_runtime.ops.kernels import UINT
 from metal_runtime.ops.promotion import dtype_name
 from metal_runtime.passes.common_subexpressions import common_subexpressions
 from metal_runtime.passes.pipeline import PASSES
@@ -97,6 +95,10 @@ class Product:
     result: DType
     out: DType
     epilogue: Epilogue | None = None
+    a_prologue: Prologue | None = None
+    """Of an operand whose elements are computed where they are multiplied, once each."""
+
+    b_prologue: Prologue | None = None
 
     @property
     def held(self) -> DType:
@@ -108,7 +110,14 @@ class Product:
     @property
     def partial(self) -> Product:
         """The same operands, with sums of a part of the depth stored as they are."""
-        return Product(self.a, self.b, self.held, self.held)
+        return replace(self, result=self.held, out=self.held, epilogue=None)
+
+    def element(self, side: str, place: Expr, line: Expr, depth: Expr) -> Expr:
+        """The element of ``a`` or ``b`` at a place in memory, or what computes it of ``batch``, line and depth."""
+        prologue = self.a_prologue if side == "a" else self.b_prologue
+        if prologue is not None:
+            return convert(prologue.build(index("batch"), line, depth), self.held)
+        return convert(Load(side, place, self.a if side == "a" else self.b), self.held)
 
     @property
     def of_panels(self) -> Product:
@@ -250,99 +259,7 @@ def store_function(held: DType) -> Function:
     return Function("store_four", params, VOID, body)
 
 
-# --- sizes and strides ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """Up to four sizes or strides that are one argument: each costs a launch some time, and kernels have 31."""
-
-    name: str
-    dtype: DType
-    """UINT, or LONG for what may be negative."""
-
-    names: tuple[str, ...]
-
-    @property
-    def param(self) -> Param:
-        return Param(self.name, Vector(self.dtype, 4))
-
-    @property
-    def declared(self) -> Block:
-        """Each as an index of its name; negative strides wrap, and so does the sum that they are part of."""
-        whole = Read(self.name, Vector(self.dtype, 4))
-        parts = zip(self.names, "xyzw", strict=False)
-        return tuple(
-            Declare(n, ULONG, Cast(Swizzle(whole, c, self.dtype), ULONG)) for n, c in parts
-        )
-
-    def packed(self, *values: int) -> bytes:
-        """What is bound, in the order of the names."""
-        assert len(values) == len(self.names)
-        return struct.pack(
-            "=4I" if self.dtype is UINT else "=4q", *values, *[0] * (4 - len(values))
-        )
-
-
-_AXES = ("outermost", "outer", "inner", "innermost")
-BATCH_SIZES = Numbers("batch_sizes", UINT, _AXES)
-A_BATCH, B_BATCH = Numbers("a_batch", LONG, _AXES), Numbers("b_batch", LONG, _AXES)
-"""The batch strides of the operands."""
-
-
-def batch_offset(batch: Expr, strides: Numbers) -> Call:
-    """Where a batch's matrix begins, in whatever the strides count."""
-    sizes = Read(BATCH_SIZES.name, Vector(UINT, BATCH_AXES))
-    return Call("batch_offset", (batch, sizes, Read(strides.name, Vector(LONG, BATCH_AXES))), ULONG)
-
-
-def batch_function() -> Function:
-    """The batch's number -> its place along each axis (x outermost) -> the sum of places times strides."""
-    sizes, strides = Read("sizes", Vector(UINT, 4)), Read("strides", Vector(LONG, 4))
-    rest: Expr = index("batch")
-    body: list[Stmt] = []
-    terms: list[Expr] = []
-    for axis in "wzy":
-        length = Cast(Swizzle(sizes, axis, UINT), ULONG)
-        terms.append(mul(apply("rem", rest, length), Cast(Swizzle(strides, axis, LONG), ULONG)))
-        body.append(Declare(f"beyond_{axis}", ULONG, apply("div", rest, length)))
-        rest = index(f"beyond_{axis}")
-    terms.append(mul(rest, Cast(Swizzle(strides, "x", LONG), ULONG)))
-    body.append(Return(add(*terms)))
-    params = (
-        Param("batch", ULONG),
-        Param("sizes", sizes.type),
-        Param("strides", strides.type),
-    )
-    return Function("batch_offset", params, ULONG, tuple(body))
-
-
-# --- operands that are read where they lie, and the result -----------------------------------------
-
-COUNTS = Numbers("counts", UINT, ("rows", "columns", "depth", "splits"))
-STRIDES = Numbers("strides", LONG, ("a_row", "a_depth", "b_depth", "b_column"))
-
-
-def in_place_params(product: Product) -> tuple[Param, ...]:
-    """Operands from their first elements on, the result, sizes and strides."""
-    numbers = (COUNTS, STRIDES, BATCH_SIZES, A_BATCH, B_BATCH)
-    return (
-        source_param("a", product.a),
-        source_param("b", product.b),
-        out_param(product.out),
-        *(n.param for n in numbers),
-    )
-
-
-def in_place_start(batch: Expr) -> Block:
-    """The numbers by their names, the batch, and where its matrices begin."""
-    return (
-        *COUNTS.declared,
-        *STRIDES.declared,
-        Declare("batch", ULONG, batch),
-        Declare("a_start", ULONG, batch_offset(index("batch"), A_BATCH)),
-        Declare("b_start", ULONG, batch_offset(index("batch"), B_BATCH)),
-    )
+# --- the result ----------------------------------------------------------------------------------
 
 
 def line_of(batch: Expr) -> Expr:
@@ -358,14 +275,6 @@ def store(product: Product, total: Expr, line: Expr) -> Assign:
 
 
 # --- programs ------------------------------------------------------------------------------------
-
-
-def source_param(name: str, dtype: DType | Vector) -> Param:
-    return Param(name, Pointer(AddressSpace.DEVICE, dtype, const=True))
-
-
-def out_param(dtype: DType) -> Param:
-    return Param("out", pointer(dtype))
 
 
 def lean_program(kernel: Kernel) -> MslProgram:
@@ -385,12 +294,15 @@ def product_program(
     functions: tuple[Function, ...],
     arrays: tuple[Array, ...],
 ) -> MslProgram:
-    """The program of a product's kernel, its epilogue's parameters and functions included."""
-    value = product.finished(
-        Read("total", product.held), index("row"), index("column"), index("batch")
-    )
+    """The program of a product's kernel, with the parameters of its epilogue and the functions that are called."""
     epilogue = product.epilogue
     own = () if epilogue is None else epilogue.params
-    users = () if epilogue is None else epilogue.functions
-    called = (*functions, *functions_called(value), *users)
-    return lean_program(Kernel(f"{name}_{product.name}", (*params, *own), body, called, arrays))
+    called = {f.name: f for f in functions}
+    for node in walk(*body):
+        if isinstance(node, Call):
+            called.update((f.name, f) for f in functions_called(node))
+    for part in (product.a_prologue, product.b_prologue, epilogue):
+        if part is not None:
+            called.update((f.name, f) for f in part.functions)
+    kernel = Kernel(f"{name}_{product.name}", (*params, *own), body, tuple(called.values()), arrays)
+    return lean_program(kernel)

@@ -105,6 +105,32 @@ def test_values_are_rounded_to_their_dtype_before_they_are_packed(dtype: Any) ->
         check(actual, wide(x + x) @ wide(w))
 
 
+VECTORS: dict[str, Callable[[MetalBuffer, MetalBuffer], MetalBuffer]] = {
+    "columns": lambda x, w: x[None] @ (w.astype("float32") * 0.5),
+    "dots": lambda x, w: x @ (w.astype("float32") * 0.5).T,
+    "turned": lambda x, w: (w.astype("float32") * 0.5).T @ x,
+}
+
+
+@pytest.mark.parametrize("way", VECTORS)
+def test_the_matrix_of_a_vectors_product_is_computed_where_it_is_read(
+    way: str, rng: np.random.Generator
+) -> None:
+    w = rng.integers(-100, 100, (side(), side()), np.int8)
+    x = normal(w.shape[1] if way == "dots" else w.shape[0])
+    actual, kernels = computed(VECTORS[way], x, w)
+    assert kernels == 1
+    scaled = wide(w) * 0.5
+    check(actual.ravel(), scaled @ wide(x) if way == "dots" else wide(x) @ scaled)
+
+
+def test_a_deep_dot_product_of_computed_vectors() -> None:
+    x, y = normal(1, 9001), normal(9001, 1)
+    actual, kernels = computed(lambda x, y: (x + 1) @ (y - 2) * 3, x, y)
+    assert kernels == 1
+    check(actual, (wide(x) + 1) @ (wide(y) - 2) * 3)
+
+
 def _positive(x: float) -> float:
     return x * x + 1.0
 
@@ -161,7 +187,8 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
 def test_any_operators_before_a_product(data: st.DataObject) -> None:
     names = st.lists(st.sampled_from(sorted(OPERATORS)), max_size=5)
     before = [data.draw(names, label=which) for which in ("left", "right")]
-    m, k, n = (data.draw(st.integers(60, 140)) for _ in range(3))
+    sizes = st.one_of(st.just(1), st.integers(60, 140))
+    m, k, n = (data.draw(sizes) for _ in range(3))
     after = data.draw(st.booleans())
 
     def function(x: MetalBuffer, w: MetalBuffer) -> MetalBuffer:
@@ -183,7 +210,7 @@ def test_any_operators_before_a_product(data: st.DataObject) -> None:
 
 APART: dict[str, Callable[[MetalBuffer, MetalBuffer], Any]] = {
     "has other readers": lambda x, w: ops.matmul(y := x.relu(), y.T),
-    "packs elements of its operand more than once": lambda x, w: (
+    "reads elements of its operand more than once": lambda x, w: (
         (x[:1] * 2).broadcast_to(x.shape) @ w
     ),
     "packs nothing": lambda x, w: (x[:8, :8] * 2) @ w[:8, :8],
