@@ -31,10 +31,11 @@ from metal_runtime.ops.products import (
 )
 from metal_runtime.program import MslProgram
 
-# Packing costs more than it saves up to so many multiplications, or rows where those of b are contiguous.
+# Packing costs more than it saves up to so many multiplications, or rows where those of b are contiguous and wide enough.
 _SMALL = 16 * 16 * 16
 _SMALL_CONTIGUOUS = 64 * 64 * 64
 _FEW_ROWS = 4
+_NARROW = 16  # columns side by side
 _SPLIT = 4096  # how deep a block of a split product is
 _MANY = 64  # threads beyond which a deep product needs no splitting
 
@@ -97,7 +98,7 @@ def _is_read_in_place(sizes: Sizes, b: tuple[int, ...], traits: DeviceTraits) ->
     if 1 in (sizes.rows, sizes.columns):
         return True
     count = sizes.rows * sizes.columns * sizes.depth
-    if traits.vector_bytes and b[-1] == 1:
+    if traits.vector_bytes and b[-1] == 1 and sizes.columns >= _NARROW:
         return count <= _SMALL_CONTIGUOUS or sizes.rows <= _FEW_ROWS
     return count <= _SMALL
 
@@ -177,7 +178,7 @@ class _Launches(Generic[Place]):
     def columns(self, a: Side[Place], b: Side[Place]) -> tuple[ProductLaunch[Place], ...]:
         adjacent = b.strides[-1] == 1
         wide = self.sizes.columns >= 64 and (adjacent or self.sizes.rows == 1)
-        width = 64 if wide else 16
+        width = 64 if wide else _NARROW
         return self._split(lambda p: product_lines.columns_program(p, width, adjacent), a, b, width)
 
     def _split(

@@ -284,6 +284,7 @@ def test_arguments_of_many_strides() -> None:
         ((64, 64, 64), (64, 1), (1, 64), Way.TILES, Way.GROUPS),
         ((65, 64, 64), (64, 1), (64, 1), Way.TILES, Way.GROUPS),
         ((4, 900, 900), (900, 1), (900, 1), Way.COLUMNS, Way.GROUPS),
+        ((4, 900, 15), (900, 1), (15, 1), Way.TILES, Way.GROUPS),
         ((900, 900, 1), (1, 900), (1, 1), Way.TURNED, Way.TURNED),
     ],
     ids=str,
