@@ -51,8 +51,6 @@ from metal_runtime.program import MslProgram
 DEPTH = 256
 """How deep a block is: its panels stay in the caches."""
 
-_PART = 64  # how deep a part of a block is that is computed at a time
-
 COUNTS = Numbers("counts", UINT, ("lines", "depth"))
 STRIDES = Numbers("strides", LONG, ("line_stride", "depth_stride"))
 
@@ -89,8 +87,6 @@ def packing_program(source: DType, held: DType, width: int, adjacent: bool) -> M
     body: Block = (
         *_start(width),
         *STRIDES.declared,
-        Declare("begin", ULONG, mul(grid_place("y"), number(DEPTH))),
-        end_of_block(),
         Declare("start", ULONG, add(matrix, mul(index("first"), line_stride))),
         If(
             apply("le", add(index("first"), number(width)), index("lines")),
@@ -111,11 +107,11 @@ def packing_program(source: DType, held: DType, width: int, adjacent: bool) -> M
 def computing_program(prologue: Prologue, held: DType, width: int) -> MslProgram:
     """The same of elements that the prologue computes, of matrices that are counted.
 
-    A thread computes a part of its block along what is adjacent in memory, into an array of its own, which
-    nothing else can overlap: so that the loop vectorises. Then it copies the part to the panel.
+    A thread computes its block along what is adjacent in memory, into an array of its own, which nothing
+    else can overlap: so that the loop vectorises. Then it copies the block to the panel.
     """
     k, i = index("k"), index("i")
-    k_step, i_step = (width, 1) if prologue.adjacent else (1, _PART)
+    k_step, i_step = (width, 1) if prologue.adjacent else (1, DEPTH)
     place = add(mul(sub(k, index("begin")), number(k_step)), mul(i, number(i_step)))
     own = Load("computed", place, held)
     value = convert(prologue.build(grid_place("z"), add(index("first"), i), k), held)
@@ -127,8 +123,8 @@ def computing_program(prologue: Prologue, held: DType, width: int) -> MslProgram
             return (_deep((up_to("i", number(0), lines, computed),)),)
         return (up_to("i", number(0), lines, (_deep(computed),)),)
 
-    part: Block = (
-        Declare("end", ULONG, least(add(index("begin"), number(_PART)), index("last"))),
+    body: Block = (
+        *_start(width),
         If(
             apply("le", add(index("first"), number(width)), index("lines")),
             nested(number(width)),
@@ -136,27 +132,22 @@ def computing_program(prologue: Prologue, held: DType, width: int) -> MslProgram
         ),
         _deep((up_to("i", number(0), number(width), (_to_panel(held, width, own),)),)),
     )
-    start = mul(grid_place("y"), number(DEPTH))
-    body: Block = (
-        *_start(width),
-        Declare("start", ULONG, start),
-        Declare("last", ULONG, least(add(index("start"), number(DEPTH)), index("depth"))),
-        up_to("begin", index("start"), index("last"), part, _PART),
-    )
     params = (Param("panels", pointer(held)), COUNTS.param, *prologue.params)
     functions = (*functions_called(value), *prologue.functions)
     words = ["pack", prologue.name, *(["lines"] if prologue.adjacent else []), str(width)]
-    block = Array("computed", Pointer(AddressSpace.THREAD, held), (width * _PART,))
+    block = Array("computed", Pointer(AddressSpace.THREAD, held), (width * DEPTH,))
     return lean_program(Kernel("_".join(words), params, body, functions, (block,)))
 
 
 def _start(width: int) -> Block:
-    """The panel's first line, and where it lies."""
+    """The panel's first line, where it lies, and the block of the depth."""
     panel = add(mul(grid_place("z"), blocks(index("lines"), width)), grid_place("x"))
     return (
         *COUNTS.declared,
         Declare("first", ULONG, mul(grid_place("x"), number(width))),
         Declare("panel", ULONG, mul(panel, index("depth"))),
+        Declare("begin", ULONG, mul(grid_place("y"), number(DEPTH))),
+        end_of_block(),
     )
 
 
