@@ -91,7 +91,8 @@ def _reports(plan: Plan) -> list[KernelReport]:
         names = [t.operation.name for t in terms if isinstance(t, Compute)]
         names += [operator_name(plan.schedule.graph.nodes[k]) for k, _ in kernel.reductions]
         if kernel.product is not None:
-            names.insert(0, "matmul")
+            before = terms_below(*kernel.prologues())
+            names.insert(sum(isinstance(t, Compute) for t in before), "matmul")
         reports.append(
             KernelReport(
                 name=step.name,
