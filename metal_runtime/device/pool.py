@@ -67,7 +67,9 @@ class Block:
     An adopted block's memory is someone else's: it stays where it is when the block is closed.
     """
 
-    __slots__ = ("_allocation", "_pool", "binding", "export", "is_adopted", "nbytes", "persistent")
+    __slots__ = (
+        "__weakref__", "_allocation", "_pool", "binding", "export", "is_adopted", "nbytes", "persistent",
+    )  # fmt: skip
 
     def __init__(self, pool: Pool, allocation: Allocation, nbytes: int, persistent: bool) -> None:
         self._pool = pool

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
+from metal_runtime.buffer_host import Launch
 from metal_runtime.device.pool import Block
 from metal_runtime.dtype import DType
 from metal_runtime.graph.calls import elementwise_call
+from metal_runtime.graph.dependence import overlap
+from metal_runtime.graph.observing import Observer, Ran
 from metal_runtime.graph.operations import Elementwise
 from metal_runtime.graph.plan import Plan, Target, make_plan
 from metal_runtime.graph.trace import Trace, structure, trace
@@ -34,12 +37,15 @@ class Runner:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._observers: list[Callable[[Plan], None]] = []
+        self._observers: list[Observer] = []
+        self.moment = 0
+        """How often pending values have got into memory."""
 
     def run(self, roots: Sequence[Value]) -> None:
         """Starts what computes the roots, each given once; they are in memory then."""
         traced = trace(roots)
         blocks = self._launch(self.plan(traced), traced, None)
+        self.moment += 1
         for root, block in zip(roots, blocks, strict=True):
             root.settle(block)
 
@@ -49,7 +55,7 @@ class Runner:
         assert block is not None
         layout = place.layout or contiguous(place.shape)
         traced = trace([value], layout, block)
-        if any(leaf.block is not block and _overlap(leaf.block, block) for leaf in traced.leaves):
+        if any(leaf.block is not block and overlap(leaf.block, block) for leaf in traced.leaves):
             self.run([value])
             self.run_into(_copy_of(value), place)
             return
@@ -68,20 +74,33 @@ class Runner:
             remember(self._plans, traced.key, found)
         return found
 
+    # --- who looks on ----------------------------------------------------------------------------
+
+    @property
+    def is_observed(self) -> bool:
+        return bool(self._observers)
+
     @contextlib.contextmanager
-    def observed(self) -> Iterator[list[Plan]]:
-        """The plans that run within the block."""
-        plans: list[Plan] = []
-        self._observers.append(plans.append)
+    def observed(self) -> Iterator[list[Ran]]:
+        """What runs within the block."""
+        observer = Observer()
+        self._observers.append(observer)
         try:
-            yield plans
+            yield observer.ran
         finally:
-            self._observers.remove(plans.append)
+            self._observers.remove(observer)
+
+    def launched(self, launch: Launch, args: Sequence[Any]) -> None:
+        """A kernel that is no part of a plan was launched with these arguments."""
+        for observer in self._observers:
+            observer.launched(launch, args)
 
     def _launch(self, plan: Plan, traced: Trace, into: Block | None) -> list[Block]:
+        blocks = plan.run(self._session, traced, into)
         for observer in self._observers:
-            observer(plan)
-        return plan.run(self._session, traced, into)
+            leaves = [leaf.block for leaf in traced.leaves if leaf.block is not None]
+            observer.plan_ran(plan, leaves, blocks)
+        return blocks
 
 
 def _copy_of(value: Value) -> Value:
@@ -92,10 +111,3 @@ def _copy_of(value: Value) -> Value:
 @functools.lru_cache(maxsize=_KEPT)
 def _copying(shape: Shape, dtype: DType) -> Elementwise:
     return elementwise_call("cast", ("cast", shape, dtype, None), 1, None)
-
-
-def _overlap(a: Block | None, b: Block) -> bool:
-    """Whether two blocks share bytes: adopted memory may be given twice."""
-    if a is None:
-        return False
-    return a.address < b.address + b.nbytes and b.address < a.address + a.nbytes

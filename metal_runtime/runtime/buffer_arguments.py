@@ -129,7 +129,7 @@ class Uploads:
         """After the launch: what the kernel may have written goes back into the arrays."""
         written = [upload for upload in self.by_memory.values() if upload.written]
         if written:
-            self.session.synchronize()
+            self.session.wait()
         for upload in written:
             np.copyto(upload.array, upload.view())
         for view, copy, was_written in self.strided:
@@ -254,7 +254,7 @@ class Uploads:
             self._check_overlap(argument, array)
             block = self.session.pool.take(array.nbytes)
             upload = self.by_memory[key] = Upload(array, block, argument.name)
-            self.session.synchronize()  # the memory may still be read by the launch that had it before
+            self.session.wait()  # the memory may still be read by the launch that had it before
             np.copyto(upload.view(), array)
         if argument.written:
             # The array passed here is writable, as the one that came first may not be.
