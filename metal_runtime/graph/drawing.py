@@ -108,8 +108,7 @@ class _Picture:
         for operand in ran.operands:
             found = None if operand.memory is None else self._made.get(operand.memory)
             if found is None and operand.read:
-                text = f"{operand.name}  {dtype_name(operand.dtype)} {operand.shape}"
-                found = self._box(text, _INPUT, len(inputs), first)
+                found = self._box(str(operand), _INPUT, len(inputs), first)
             if found is not None:
                 inputs.append(found)
         box = self._box(f"launch  {ran.launch.name}", _LAUNCH, 0, self._next_row())

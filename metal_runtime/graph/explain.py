@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from metal_runtime.graph.drawing import operator_name, svg
 from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
-from metal_runtime.graph.observing import LaunchOperand, LaunchRun, Memory, PlanRun, Ran
+from metal_runtime.graph.observing import LaunchRun, Memory, PlanRun, Ran
 from metal_runtime.graph.operations import Combine, Partial, View
 from metal_runtime.graph.plan import Plan
 from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
-from metal_runtime.ops.promotion import dtype_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +189,12 @@ def _launch_report(ran: LaunchRun, writers: dict[Memory, _Writer]) -> LaunchRepo
         msl=launch.msl,
         threads=" x ".join(str(n) for k, n in enumerate(launch.threads) if k == 0 or n > 1),
         by_program=launch.by_program,
-        reads=tuple(map(_described, read)),
-        writes=tuple(map(_described, written)),
+        reads=tuple(map(str, read)),
+        writes=tuple(map(str, written)),
         read_bytes=sum(operand.nbytes for operand in read),
         written_bytes=sum(operand.nbytes for operand in written),
         why="; ".join([why, *before]),
     )
-
-
-def _described(operand: LaunchOperand) -> str:
-    return f"{operand.name} {dtype_name(operand.dtype)} {operand.shape}"
 
 
 def _reports(ran: PlanRun, writers: dict[Memory, _Writer]) -> list[KernelReport]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import numpy as np
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.buffer_host import Launch
 from metal_runtime.device.pool import Block
-from metal_runtime.dtype import DType
 from metal_runtime.graph.plan import Plan
+from metal_runtime.ops.promotion import dtype_name
 from metal_runtime.program import Argument, ArgumentKind
 from metal_runtime.strided import Shape
 
@@ -36,15 +35,16 @@ class LaunchOperand:
     """An array that a kernel was launched with, and what it declares to do with it."""
 
     name: str
+    dtype: str
     shape: Shape
-    dtype: DType
+    nbytes: int
     memory: Memory
     read: bool
     written: bool
 
-    @property
-    def nbytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
+    def __str__(self) -> str:
+        """``x float32 (4, 5)``"""
+        return f"{self.name} {self.dtype} {self.shape}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,16 @@ class Observer:
         if isinstance(value, MetalBuffer):
             block = value._open().value.block
             memory = None if block is None else self._number(block)
-        dtype = value.dtype if isinstance(value, MetalBuffer) else DType.from_numpy(value.dtype)
+        # An array of structs has a dtype that Metal knows nothing of.
+        dtype = dtype_name(value.dtype) if isinstance(value, MetalBuffer) else str(value.dtype)
         return LaunchOperand(
-            argument.name, value.shape, dtype, memory, argument.read, argument.written
+            argument.name,
+            dtype,
+            value.shape,
+            value.nbytes,
+            memory,
+            argument.read,
+            argument.written,
         )
 
     def _number(self, block: Block) -> int:
