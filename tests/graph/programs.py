@@ -96,15 +96,15 @@ def as_number(buffer_or_array: Any) -> Any:
     return np.asarray(buffer_or_array).astype(np.float32)
 
 
-@kernel
-def gathered(x: "device const float*", y: "device float*", n: "uint"):
+@kernel(param_types={"x": "device const float*", "y": "device float*", "n": "uint"})
+def gathered(x, y, n):
     i = metal.thread_id()
     if i < n:
         y[i] = metal.clamp(x[i] + y[i], -8.0, 8.0)
 
 
-@kernel
-def mirrored(x: "device const float*", y: "device float*"):
+@kernel(param_types={"x": "device const float*", "y": "device float*"})
+def mirrored(x, y):
     i = metal.thread_id()
     y[i] = -x[i]
 
