@@ -103,8 +103,9 @@ class Pending:
 
     def is_busy(self) -> bool:
         """Whether a launch has to tell what it reads and writes: something is pending, or somebody looks on."""
+        # Attributes, not properties: every launch asks.
         waiting = self._pending if self._session.has_streams else self._default
-        return bool(waiting) or self._runner.is_observed
+        return bool(waiting or self._runner.observers)
 
     def launched(self, launch: Launch, args: Sequence[Any]) -> None:
         """A kernel that is no part of a plan was launched with these arguments."""

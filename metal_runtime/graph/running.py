@@ -37,7 +37,9 @@ class Runner:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._observers: list[Observer] = []
+        self.observers: list[Observer] = []
+        """Who looks on."""
+
         self.moment = 0
         """How often pending values have got into memory."""
 
@@ -76,28 +78,24 @@ class Runner:
 
     # --- who looks on ----------------------------------------------------------------------------
 
-    @property
-    def is_observed(self) -> bool:
-        return bool(self._observers)
-
     @contextlib.contextmanager
     def observed(self) -> Iterator[list[Ran]]:
         """What runs within the block."""
         observer = Observer()
-        self._observers.append(observer)
+        self.observers.append(observer)
         try:
             yield observer.ran
         finally:
-            self._observers.remove(observer)
+            self.observers.remove(observer)
 
     def launched(self, launch: Launch, args: Sequence[Any]) -> None:
         """A kernel that is no part of a plan was launched with these arguments."""
-        for observer in self._observers:
+        for observer in self.observers:
             observer.launched(launch, args)
 
     def _launch(self, plan: Plan, traced: Trace, into: Block | None) -> list[Block]:
         blocks = plan.run(self._session, traced, into)
-        for observer in self._observers:
+        for observer in self.observers:
             leaves = [leaf.block for leaf in traced.leaves if leaf.block is not None]
             observer.plan_ran(plan, leaves, blocks)
         return blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 
 import numpy as np
@@ -305,6 +306,23 @@ def test_each_stream_has_its_own() -> None:
     np.testing.assert_array_equal(out.numpy(), a * 2 + 1)
     np.testing.assert_array_equal(other.numpy(), a * 4)
     np.testing.assert_array_equal(x.numpy(), a * 2)
+
+
+def test_an_input_that_another_stream_computed() -> None:
+    a = random(30)
+    x, out, unused = api.asarray(a), api.empty(30), api.empty(30)
+    stream, there = api.Stream(), contextvars.copy_context()
+    there.run(stream.__enter__)
+    middle = x + 1
+    reader = there.run(lambda: middle * 3)
+    there.run(lambda: doubled(unused, threads=30))  # looks at what the reader reads: x
+    assert there.run(lambda: is_pending(reader)) == [True]
+    plus_one(middle, out, threads=30)
+    get_session().wait()
+    assert is_pending(middle, reader) == [False, True]
+    there.run(lambda: doubled(middle, threads=30))
+    there.run(lambda: stream.__exit__(None, None, None))
+    np.testing.assert_array_equal(reader.numpy(), (a + 1) * 3)
 
 
 def test_many_threads_launch_and_record_at_once() -> None:
