@@ -89,9 +89,8 @@ class Pending:
 
     def _start(self, wanted: Sequence[Value], written: Sequence[Value]) -> None:
         waiting = self._pending
-        if not any(value.operation is not None for value in (*wanted, *written)) and not (
-            waiting and waiting.may_read(written, self._runner.moment)
-        ):
+        pending = [value for value in (*wanted, *written) if value.operation is not None]
+        if not pending and not (waiting and waiting.may_read(written, self._runner.moment)):
             return
         count = len(waiting)
         roots = started_before(waiting.held(count), wanted, written)

@@ -42,10 +42,11 @@ class Waiting(list["weakref.ref[Cell]"]):
         return [value for value in values if value.operation is not None]
 
     def take(self, count: int) -> list[Cell]:
-        """Removes the first cells; those that are held."""
-        cells = self.cells(count)
+        """Removes the first cells; those that are held, each as often as it was recorded."""
+        cells = [cell for ref in self[:count] if (cell := ref()) is not None]
         del self[:count]
-        self._forget(self._moment)
+        if self._seen:
+            self._forget(self._moment)
         return cells
 
     def remove_values(self, count: int, values: Collection[Value]) -> None:
@@ -72,13 +73,15 @@ class Waiting(list["weakref.ref[Cell]"]):
         if moment != self._moment:
             self._forget(moment)
         count = len(self)
-        cells = (ref() for ref in self[self._seen : count])
-        self._note([cell.value for cell in cells if cell is not None])
-        self._seen = count
-        blocks = [value.block for value in written]
-        return any(
-            b is None or b.is_adopted or self._adopted or id(b) in self._blocks for b in blocks
-        )
+        if count != self._seen:
+            cells = (ref() for ref in self[self._seen : count])
+            self._note([cell.value for cell in cells if cell is not None])
+            self._seen = count
+        for value in written:
+            block = value.block
+            if block is None or block.is_adopted or self._adopted or id(block) in self._blocks:
+                return True
+        return False
 
     def _forget(self, moment: int) -> None:
         self._moment = moment
