@@ -90,6 +90,10 @@ class ArrayGraph(Protocol[Buffer]):
         """Whether something is pending on the current stream, or somebody looks on: then launches say what they do."""
         ...
 
+    def is_observed(self) -> bool:
+        """Whether somebody looks on: then launches are told."""
+        ...
+
     def launched(self, launch: Launch, args: Sequence[Any]) -> None:
         """A kernel was launched with arguments for the parameters of its signature."""
         ...

@@ -106,6 +106,10 @@ class Pending:
         waiting = self._pending if self._session.has_streams else self._default
         return bool(waiting or self._runner.observers)
 
+    def is_observed(self) -> bool:
+        """Whether somebody looks on: then launches are told."""
+        return bool(self._runner.observers)
+
     def launched(self, launch: Launch, args: Sequence[Any]) -> None:
         """A kernel that is no part of a plan was launched with these arguments."""
         with self._lock:

@@ -76,7 +76,7 @@ def launch(
     bindings += [n if isinstance(n, bytes) else struct.pack("=I", n) for n in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
     session.stream.launch(pipeline, config, bindings)
-    if graph is not None:
+    if graph is not None and graph.is_observed():
         signature = pipeline.signature
         told = Launch(signature.name, program.source, signature, config.grid, by_program=False)
         graph.launched(told, ordered)

@@ -96,7 +96,7 @@ class LaunchPlan:
         if self._sizes is not None:
             self._sizes.check(config.grid, args)
         self.session.stream.launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
-        if graph is not None:
+        if graph is not None and graph.is_observed():
             self._tell(graph, config, args)
 
     def _start_before(self, graph: ArrayGraph[MetalBuffer], args: Sequence[Any]) -> None:
@@ -104,13 +104,14 @@ class LaunchPlan:
         if not self._tells:
             graph.flush()
             return
-        buffers = [
-            (argument.written, value)
-            for argument, value in zip(self._arguments, args, strict=True)
-            # Others are refused when they are bound.
-            if isinstance(value, MetalBuffer) and value._host is self.session and not value.closed
-        ]
-        graph.start_before([b for _, b in buffers], [b for written, b in buffers if written])
+        reads, writes = [], []
+        for argument, value in zip(self._arguments, args):  # noqa: B905  # of equal length, as above
+            # Other buffers are refused when they are bound.
+            if isinstance(value, MetalBuffer) and value._host is self.session and not value.closed:
+                reads.append(value)
+                if argument.written:
+                    writes.append(value)
+        graph.start_before(reads, writes)
 
     def _tell(
         self, graph: ArrayGraph[MetalBuffer], config: LaunchConfig, args: Sequence[Any]
@@ -128,7 +129,7 @@ class LaunchPlan:
             self._sizes.check(config.grid, args)
         self.session.stream.launch(self.pipeline, config, bindings)
         graph = self._busy_graph()
-        if graph is not None:
+        if graph is not None and graph.is_observed():
             self._tell(graph, config, args)
         uploads.copy_back()
 
