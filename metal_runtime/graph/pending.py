@@ -43,12 +43,16 @@ class Pending:
             return
         with self._lock:
             count = len(waiting)  # other threads may go on recording
-            cells = waiting.take(count)
+            cells = waiting.cells(count)
             roots = [cell.value for cell in cells if cell.value.operation is not None]
             if wanted is not None and wanted.operation is not None:
                 roots.append(wanted)
-            if roots:
-                self._runner.run(list(dict.fromkeys(roots)))
+            try:
+                if roots:
+                    self._runner.run(list(dict.fromkeys(roots)))
+            finally:
+                # Not before it is launched: a thread that finds nothing waiting may overwrite what is read.
+                waiting.remove_first(count)
 
     def flush_all(self) -> None:
         """The same for every stream."""
@@ -94,9 +98,11 @@ class Pending:
             return
         count = len(waiting)
         roots = started_before(waiting.held(count), wanted, written)
-        if roots:
-            waiting.remove_values(count, frozenset(roots))
-            self._runner.run(roots)
+        try:
+            if roots:
+                self._runner.run(roots)
+        finally:
+            waiting.remove_values(count, frozenset(roots))  # after it is launched, as above
 
     # --- seen from outside -----------------------------------------------------------------------
 

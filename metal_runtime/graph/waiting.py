@@ -32,22 +32,19 @@ class Waiting(list["weakref.ref[Cell]"]):
         """Whether one of the blocks is adopted memory, which other blocks may overlap."""
 
     def cells(self, count: int | None = None) -> list[Cell]:
-        """The first cells, as far as they are held, each once."""
-        found = (ref() for ref in self[:count])
-        return list(dict.fromkeys(cell for cell in found if cell is not None))
+        """The first cells, as far as they are held, each as often as it was recorded."""
+        return [cell for ref in self[:count] if (cell := ref()) is not None]
 
     def held(self, count: int | None = None) -> list[Value]:
         """The pending values of the first cells, each once."""
         values = dict.fromkeys(cell.value for cell in self.cells(count))
         return [value for value in values if value.operation is not None]
 
-    def take(self, count: int) -> list[Cell]:
-        """Removes the first cells; those that are held, each as often as it was recorded."""
-        cells = [cell for ref in self[:count] if (cell := ref()) is not None]
+    def remove_first(self, count: int) -> None:
+        """Removes the first cells."""
         del self[:count]
         if self._seen:
             self._forget(self._moment)
-        return cells
 
     def remove_values(self, count: int, values: Collection[Value]) -> None:
         """Removes those of the first cells that have one of these values.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from metal_runtime.dtype import DType
 from metal_runtime.graph.dependence import started_before
 from metal_runtime.graph.observing import LaunchRun, PlanRun, Ran
 from metal_runtime.graph.recorder import MOST_PENDING, Recorder, recorder_here
+from metal_runtime.graph.running import Runner
 from metal_runtime.runtime.sessions import get_session
 from metal_runtime.runtime.told_memory import tells_its_memory
 from metal_runtime.value import Value
@@ -346,7 +349,28 @@ def test_many_threads_launch_and_record_at_once() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not failures
+    if failures:
+        raise failures[0]
+
+
+def test_what_another_thread_is_starting_counts_as_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = random(300)
+    x = api.asarray(a)
+    kept = x + 1
+    begun, run = threading.Event(), Runner.run
+
+    def slowly(runner: Runner, roots: Sequence[Value]) -> None:
+        begun.set()
+        time.sleep(0.05)
+        run(runner, roots)
+
+    monkeypatch.setattr(Runner, "run", slowly)
+    thread = threading.Thread(target=recorder_here().flush)
+    thread.start()
+    assert begun.wait(10)
+    doubled(x, threads=300)  # not before the other thread has launched what reads `x`
+    thread.join()
+    np.testing.assert_array_equal(kept.numpy(), a + 1)
 
 
 def test_eager_sessions_have_nothing_to_start() -> None:
