@@ -197,7 +197,6 @@ class KernelFunction:
         return Variant(
             launch=self._launch_as_it_is,
             plan=lambda args, session: self._specialisation(args).plan(session),
-            ir=lambda args: self._specialisation(args).ir,
         )
 
     def _specialisation(self, args: Sequence[Any]) -> Specialisation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +11,6 @@ import numpy as np
 
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.dtype import DType
-from metal_runtime.ir.nodes import Address, Assign, Kernel, Load, MatrixStore
-from metal_runtime.ir.walk import walk
 from metal_runtime.program import ArgumentKind
 from metal_runtime.runtime.launch import LaunchPlan
 from metal_runtime.runtime.session import Session
@@ -52,7 +49,6 @@ class Variant:
     """Arguments, threads, threadgroup, threadgroup memory, and the session of the arguments if it is known."""
 
     plan: Callable[[Sequence[Any], Session], LaunchPlan]
-    ir: Callable[[Sequence[Any]], Kernel]
 
     def run(self, call: Call) -> None:
         """Launches a call in which everything is known."""
@@ -77,7 +73,7 @@ class Trial:
         plan = variant.plan(self.original.args, self.session)
         total = 0.0
         if variant not in self.repeatable:
-            self.repeatable[variant] = self._is_repeatable(variant, plan)
+            self.repeatable[variant] = self._is_repeatable(plan)
         batch = runs if self.repeatable[variant] else 1
         for _ in range(0, runs, batch):
             call = self._fresh(plan).in_configuration(configuration)
@@ -88,11 +84,10 @@ class Trial:
             )
         return total
 
-    def _is_repeatable(self, variant: Variant, plan: LaunchPlan) -> bool:
+    def _is_repeatable(self, plan: LaunchPlan) -> bool:
         """Whether another run on the same copies would find, and write, the same."""
-        reads = read_pointers(variant.ir(self.original.args))
         pairs = self._pairs(plan)
-        read = {_memory(value) for argument, value in pairs if argument.name in reads}
+        read = {_memory(value) for argument, value in pairs if argument.read}
         return not any(argument.written and _memory(value) in read for argument, value in pairs)
 
     def _fresh(self, plan: LaunchPlan) -> Call:
@@ -117,17 +112,6 @@ class Trial:
             found = self.copies[_memory(value)] = self.session.empty(value.shape, dtype)
             return found.copy_from(value)
         return found.copy_from(value) if written else found
-
-
-def read_pointers(kernel: Kernel) -> frozenset[str]:
-    """The kernel's pointers whose elements may be read: by itself, by atomic functions, by functions it calls."""
-    found: Counter[str] = Counter()
-    for node in walk(*kernel.body):
-        if isinstance(node, Load | Address):
-            found[node.pointer] += 1
-        elif isinstance(node, Assign | MatrixStore) and isinstance(node.place, Load):
-            found[node.place.pointer] -= 1  # the place of a store, which walk counts as a load
-    return frozenset(name for name, count in found.items() if count > 0)
 
 
 def _repeat(variant: Variant, call: Call, runs: int) -> None:
