@@ -108,9 +108,10 @@ def start(reduced: Reduced, names: Namer) -> Stmt:
     return lane_loop(names, number(LANES), body)
 
 
-def stored(reduced: Reduced, names: Namer, lane: Expr, values: tuple[Expr, ...]) -> list[Stmt]:
+def stored(
+    reduced: Reduced, names: Namer, targets: Sequence[Load | Read], values: tuple[Expr, ...]
+) -> list[Stmt]:
     """New accumulators in place; several are computed before the first is written."""
-    targets = reduced.held(lane)
     if len(values) == 1:
         return [Assign(targets[0], values[0])]
     fresh = [names(f"next{part}") for part in range(len(values))]
@@ -127,7 +128,7 @@ def combined(reduced: Reduced, names: Namer) -> list[Stmt]:
     width = apply("shr", number(LANES // 2), Read(step, ULONG))
     low, high = Read(lane, ULONG), apply("add", Read(lane, ULONG), width)
     merged = reduced.reduction.merge(reduced.held(low), reduced.held(high))
-    body = tuple(stored(reduced, names, low, merged))
+    body = tuple(stored(reduced, names, reduced.held(low), merged))
     pairs = For(lane, ULONG, number(0), width, number(1), body)
     steps = number(LANES.bit_length() - 1)
     return [

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from metal_runtime.device.pool import Block
 from metal_runtime.graph.elementwise_kernel import elementwise_kernel
+from metal_runtime.graph.generated import Generated
 from metal_runtime.graph.groups import Kernel, ProductPart
 from metal_runtime.graph.kernel_text import (
     ArrayArgument,
@@ -29,6 +30,7 @@ from metal_runtime.graph.steps import (
     Step,
     product_text,
 )
+from metal_runtime.graph.threadgroup_rows import threadgroup_rows
 from metal_runtime.graph.trace import Ref, RefKind, Structure, Trace
 from metal_runtime.ops.compiled import kernel_program
 from metal_runtime.program import CompileOptions
@@ -114,12 +116,19 @@ class _Steps:
     def step(self, kernel: Kernel, layouts: dict[int, Strided]) -> Step:
         if kernel.product is not None:
             return self._product(product_kernel(kernel, self._made.graph), kernel.product)
-        make = row_kernel if kernel.reductions else elementwise_kernel
-        generated = make(kernel, self._made.graph, layouts)
+        generated = self._generated(kernel, layouts)
         makes = self._made_by(generated.arguments)
         program = kernel_program(generated.kernel, options=OPTIONS)
         arguments = tuple(map(self._bound, generated.arguments))
         return KernelStep(generated, program, arguments, makes)
+
+    def _generated(self, kernel: Kernel, layouts: dict[int, Strided]) -> Generated:
+        graph, traits = self._made.graph, self._session.device.traits
+        if not kernel.reductions:
+            return elementwise_kernel(kernel, graph, layouts)
+        if traits.vector_bytes:
+            return row_kernel(kernel, graph, layouts)
+        return threadgroup_rows(kernel, graph, layouts, traits)
 
     def _product(self, generated: GeneratedProduct, part: ProductPart) -> ProductStep:
         output = generated.output

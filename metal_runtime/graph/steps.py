@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metal_runtime.device.launch_config import LaunchConfig
+from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.pool import Block
 from metal_runtime.device.protocol import UNBOUND, Binding, BufferBinding, Pipeline
 from metal_runtime.dtype import DType
-from metal_runtime.graph.generated import Generated
+from metal_runtime.graph.generated import Generated, Team
 from metal_runtime.graph.product_kernel import GeneratedProduct
+from metal_runtime.ir.builtins import SIMD_WIDTH
 from metal_runtime.ops.compiled import launch_shape, pipeline_of
 from metal_runtime.ops.product_run import Operand, run_product
 from metal_runtime.program import MslProgram
@@ -25,7 +27,17 @@ BoundArgument = tuple[int, int] | bytes | int
 class KernelStep:
     """One launch. It is compiled when it runs for the first time, not when it is explained."""
 
-    __slots__ = ("_grid", "_ready", "arguments", "generated", "makes", "name", "program")
+    __slots__ = (
+        "_grid",
+        "_ready",
+        "_team",
+        "_threadgroup",
+        "arguments",
+        "generated",
+        "makes",
+        "name",
+        "program",
+    )
 
     def __init__(
         self,
@@ -40,6 +52,7 @@ class KernelStep:
 
         self.name = generated.kernel.name
         self._grid = generated.grid
+        self._team = generated.team
         self.program = program
         self.arguments = arguments
         self.makes = makes
@@ -56,9 +69,23 @@ class KernelStep:
 
     def _compiled(self, session: Session) -> tuple[Pipeline, LaunchConfig]:
         pipeline = pipeline_of(session, self.program)
-        self._ready = pipeline, launch_shape(session, pipeline, self._grid)
+        grid, threadgroup = self._grid, None
+        if self._team is not None:
+            grid, threadgroup = _fitting(grid, self._team, pipeline.max_threads_per_threadgroup)
+        self._ready = pipeline, launch_shape(session, pipeline, grid, threadgroup)
         self.generated = None
         return self._ready
+
+
+def _fitting(grid: Extent, team: Team, most: int) -> tuple[Extent, Extent]:
+    """The launch and its threadgroups, of fewer threads where the device runs fewer of this kernel at once."""
+    sizes, threadgroup = list(grid), list(team.threadgroup)
+    while math.prod(threadgroup) > most and threadgroup != [SIMD_WIDTH, 1, 1]:
+        axis = 1 if threadgroup[1] > 1 else 0
+        threadgroup[axis] //= 2
+        if axis == team.shared:
+            sizes[axis] = threadgroup[axis]
+    return (sizes[0], sizes[1], sizes[2]), (threadgroup[0], threadgroup[1], threadgroup[2])
 
 
 @dataclass(frozen=True, slots=True)

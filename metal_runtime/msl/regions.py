@@ -206,11 +206,8 @@ class RegionSplitter:
             ):
                 return True
             names = {self._names[d.name_index] for d in statement.declarators}
-            own = {self._texts[i] for i in statement.tokens}
-            is_uniform = names <= self._known.uniform
-            return is_uniform and (
-                "constexpr" in own or "const" in own or self._met_later(names, later)
-            )
+            is_read = self._is_constant(statement) or self._met_later(names, later)
+            return is_read and names <= self._known.uniform
         if statement.kind is StatementKind.IF:
             return self._leaves_together(statement)
         if statement.kind is not StatementKind.EXPRESSION:
@@ -218,6 +215,13 @@ class RegionSplitter:
         first = self._names[statement.tokens.start]
         assigned = self._analysis.assigned(statement.tokens)
         return first in self._scalars and assigned == {first} and first in self._known.uniform
+
+    def _is_constant(self, statement: Statement) -> bool:
+        """Whether a statement declares constants that are uniform."""
+        declares = statement.kind is StatementKind.DECLARATION
+        words = {self._texts[i] for i in statement.tokens} if declares else set()
+        names = {self._names[d.name_index] for d in statement.declarators}
+        return names <= self._known.uniform and not words.isdisjoint(("const", "constexpr"))
 
     def _leaves_together(self, statement: Statement) -> bool:
         """Whether a branch does nothing but jump, for all threads or for none."""
@@ -297,11 +301,12 @@ class RegionSplitter:
         return self._texts[value.start - 1] == "="
 
     def _met_later(self, names: set[str], later: Sequence[Statement]) -> bool:
-        """Whether one of ``names`` is mentioned behind the next meeting."""
+        """Whether one of ``names`` is mentioned behind the next meeting, or by a constant."""
         met = False
         for statement in later:
             met = met or self._has_meeting(statement)
-            if met and any(self._names[i] in names for i in statement.tokens):
+            reads = any(self._names[i] in names for i in statement.tokens)
+            if reads and (met or self._is_constant(statement)):
                 return True
         return False
 
