@@ -1,4 +1,4 @@
-"""A scheduled kernel with reductions in, its IR out: a thread walks the places of its rows.
+"""A scheduled kernel with reductions in, its IR for a CPU out: a thread walks the places of its rows.
 
 Each thread keeps ``LANES`` accumulators side by side, for vector units: along the innermost reduced
 axis where that is the innermost of all (a thread reduces one row), else along the innermost kept

@@ -71,13 +71,13 @@ class KernelStep:
         pipeline = pipeline_of(session, self.program)
         grid, threadgroup = self._grid, None
         if self._team is not None:
-            grid, threadgroup = _fitting(grid, self._team, pipeline.max_threads_per_threadgroup)
+            grid, threadgroup = fitting(grid, self._team, pipeline.max_threads_per_threadgroup)
         self._ready = pipeline, launch_shape(session, pipeline, grid, threadgroup)
         self.generated = None
         return self._ready
 
 
-def _fitting(grid: Extent, team: Team, most: int) -> tuple[Extent, Extent]:
+def fitting(grid: Extent, team: Team, most: int) -> tuple[Extent, Extent]:
     """The launch and its threadgroups, of fewer threads where the device runs fewer of this kernel at once."""
     sizes, threadgroup = list(grid), list(team.threadgroup)
     while math.prod(threadgroup) > most and threadgroup != [SIMD_WIDTH, 1, 1]:

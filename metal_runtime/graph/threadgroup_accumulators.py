@@ -52,8 +52,8 @@ def start(reduced: Reduced) -> list[Stmt]:
     return [Declare(own.name, dtype, value) for own, dtype, value in pairs]
 
 
-def combined_in_simdgroup(reduced: Reduced, names: Namer) -> list[Stmt]:
-    """The accumulators of all lanes, in each of them: by one function where MSL has it, else pair by pair."""
+def combined_in_simdgroup(reduced: Reduced, names: Namer, in_all: bool) -> list[Stmt]:
+    """The accumulators of all lanes, in the first one, or ``in_all``: by one function where MSL has it, else pair by pair."""
     own = variables(reduced)
     collective = reduced.reduction.collective
     if collective and len(own) == 1 and reduced.states[0].bits <= 32:
@@ -71,11 +71,11 @@ def combined_in_simdgroup(reduced: Reduced, names: Namer) -> list[Stmt]:
     merged = reduced.reduction.merge(own, tuple(others))
     body += stored(reduced, names, own, merged)
     steps = Constant(SIMD_WIDTH.bit_length() - 1, UINT)
+    pairs = For(step, UINT, Constant(0, UINT), steps, Constant(1, UINT), tuple(body))
+    if not in_all:
+        return [pairs]
     first = Constant(0, LANE)
-    return [
-        For(step, UINT, Constant(0, UINT), steps, Constant(1, UINT), tuple(body)),
-        *(Assign(value, _moved("simd_broadcast", value, first)) for value in own),
-    ]
+    return [pairs, *(Assign(value, _moved("simd_broadcast", value, first)) for value in own)]
 
 
 def _moved(function: str, value: Read, lane: Expr) -> Expr:

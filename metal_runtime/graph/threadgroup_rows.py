@@ -236,10 +236,10 @@ class _ThreadgroupRows(RowWalk):
         if not reduced:
             return []
         statements: list[Stmt] = []
+        meeting = self._sharing.meeting
         if not self._columns:
             for one in reduced:
-                statements += combined_in_simdgroup(one, self.names)
-        meeting = self._sharing.meeting
+                statements += combined_in_simdgroup(one, self.names, in_all=meeting is None)
         if meeting is not None:
             statements += [*meeting.put(reduced), Barrier(BarrierScope.THREADGROUP)]
             for one in reduced:

@@ -164,10 +164,8 @@ class RegionSplitter:
         for part in statement.initial:
             names = {self._names[d.name_index] for d in part.declarators}
             if not names <= self._known.uniform:
-                raise Unsplittable(
-                    "a loop in which threads meet begins with a value that varies",
-                    part.tokens.start,
-                )
+                why = "a loop in which threads meet begins with a value that varies"
+                raise Unsplittable(why, part.tokens.start)
             self._scalars.update(names)
         for expression in (statement.condition, statement.step):
             if not self._analysis.is_uniform(expression, self._known) or self._mentions_meeting(
@@ -197,17 +195,17 @@ class RegionSplitter:
     def _runs_once(self, statement: Statement, later: Sequence[Statement]) -> bool:
         """Whether a statement deals with uniform variables that other items read."""
         if statement.kind is StatementKind.TYPE_DECLARATION:
-            if self._has_meeting(statement):
-                raise Unsplittable("threads meet in a local class", statement.tokens.start)
-            return True
+            if not self._has_meeting(statement):
+                return True
+            raise Unsplittable("threads meet in a local class", statement.tokens.start)
         if statement.kind is StatementKind.DECLARATION:
             if self._texts[statement.tokens.start] == "threadgroup" and not any(
                 d.is_indirect for d in statement.declarators
             ):
                 return True
             names = {self._names[d.name_index] for d in statement.declarators}
-            is_read = self._is_constant(statement) or self._met_later(names, later)
-            return is_read and names <= self._known.uniform
+            read = self._is_constant(statement) or self._met_later(names, later)
+            return read and names <= self._known.uniform
         if statement.kind is StatementKind.IF:
             return self._leaves_together(statement)
         if statement.kind is not StatementKind.EXPRESSION:
@@ -218,8 +216,8 @@ class RegionSplitter:
 
     def _is_constant(self, statement: Statement) -> bool:
         """Whether a statement declares constants that are uniform."""
-        declares = statement.kind is StatementKind.DECLARATION
-        words = {self._texts[i] for i in statement.tokens} if declares else set()
+        declared = statement.tokens if statement.kind is StatementKind.DECLARATION else ()
+        words = {self._texts[i] for i in declared}
         names = {self._names[d.name_index] for d in statement.declarators}
         return names <= self._known.uniform and not words.isdisjoint(("const", "constexpr"))
 

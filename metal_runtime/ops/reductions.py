@@ -41,7 +41,8 @@ def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> MetalBuffer:
     """The sum along ``axis``; 0 of no elements. Integers and bool give int64 or uint64.
 
     Floats are added in float32, in 128 chains a row side by side, few rows longer than 8,192 in blocks of 4,096:
-    the error is at most about n / 128 + 7 roundings of the sum of magnitudes, and 39 a step where there are blocks.
+    the error is at most about n / 128 + 7 roundings of the sum of magnitudes, and 39 a step where there are blocks. On a
+    GPU threads share a row: at most 126 roundings a step, n / 1024 + 62 where many rows are longer than 65,536.
     """
     return reduced("sum", x, axis, keepdims)
 
