@@ -51,6 +51,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         "_movements",
         "_nbytes",
         "_shape",
+        "_view",
     )
 
     __array_priority__ = 1000.0  # `array + buffer` runs on the device, as `buffer + array` does
@@ -70,6 +71,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         self._dtype = dtype
         self._nbytes = nbytes
         self._movements = movements
+        self._view: Value | None = None
+        """The value of a view of elements in memory: one object, so that a graph reads them once."""
+
         self._binding: BufferBinding | None = None
         """Where its elements lie, once they are in memory and in C order."""
 
@@ -141,7 +145,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
 
     def close(self) -> None:
         """Lets go of the elements; may be called twice. Views of the buffer stay valid."""
-        self._binding = self._cell = None
+        self._binding = self._cell = self._view = None
 
     def __enter__(self) -> MetalBuffer:
         self._open()
@@ -179,7 +183,11 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         if not self._movements:
             return value
         if value.operation is None:
-            return Value(self._shape, self._dtype, block=value.block, layout=self._layout())
+            view = self._view
+            if view is None or view.block is not value.block:
+                view = Value(self._shape, self._dtype, block=value.block, layout=self._layout())
+                self._view = view
+            return view
         return Value(
             self._shape, self._dtype, View(value.shape, value.dtype, self._movements), (value,)
         )

@@ -11,7 +11,11 @@ from metal_runtime.graph.trace import Node, RefKind, Structure
 from metal_runtime.ir.builtins import SIMD_WIDTH
 
 BLOCK = 4096
-"""How many elements are one block of a reduction by blocks, at least: it bounds the rounding of sums."""
+"""How many elements a thread adds up in its lanes before they go into its totals; the least that is one block."""
+
+LARGEST_BLOCK = 1 << 16
+BLOCKS = 256
+"""On a CPU a very long row has no more blocks than these, until they are of ``LARGEST_BLOCK`` elements."""
 
 LANES = 128
 """Elements that a thread reduces side by side: more than compilers unroll, so that they make vectors of them."""
@@ -55,11 +59,12 @@ class _Cut:
 
     columns: int
     block: int
+    largest_block: int
     column_block: int
 
 
-_THREAD_A_ROW = _Cut(LANES, BLOCK, BLOCK)
-_THREADGROUP_A_ROW = _Cut(SIMD_WIDTH, ELEMENTS * THREADS, ELEMENTS * WORKERS)
+_THREAD_A_ROW = _Cut(LANES, BLOCK, LARGEST_BLOCK, BLOCK)
+_THREADGROUP_A_ROW = _Cut(SIMD_WIDTH, ELEMENTS * THREADS, ELEMENTS * THREADS, ELEMENTS * WORKERS)
 
 
 def _partial(node: Node, traits: DeviceTraits) -> Partial | None:
@@ -71,6 +76,8 @@ def _partial(node: Node, traits: DeviceTraits) -> Partial | None:
     rows = math.prod(operation.kept)
     innermost = bool(operation.source) and len(operation.source) - 1 in operation.axes
     lines, block = (rows, cut.block) if innermost else (-(-rows // cut.columns), cut.column_block)
+    while innermost and block < cut.largest_block and length > block * BLOCKS:
+        block *= 2
     if length < 2 * block or lines >= ROWS_PER_UNIT * traits.compute_units:
         return None
     outermost = next(axis for axis in operation.axes if operation.source[axis] > 1)

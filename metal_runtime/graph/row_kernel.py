@@ -12,14 +12,16 @@ from collections.abc import Callable, Sequence
 
 from metal_runtime.graph.accumulators import (
     Reduced,
+    added_up,
     combined,
     lane_loop,
     number,
     place_along,
     start,
     ulong,
+    with_totals,
 )
-from metal_runtime.graph.blocks import LANES
+from metal_runtime.graph.blocks import BLOCK, LANES
 from metal_runtime.graph.generated import Generated, finished
 from metal_runtime.graph.grid import coordinates, grid_of
 from metal_runtime.graph.groups import Kernel
@@ -51,9 +53,23 @@ class _RowKernel(RowWalk):
         else:
             statements += self._rows(None)
         arrays = tuple(array for r in self._reduced for array in r.arrays)
+        if self._long:
+            arrays += tuple(array for r in self._reduced for array in r.totals)
         return finished(
             self._kernel, self._graph, self.arguments, statements, arrays, grid_of(sizes)
         )
+
+    @property
+    def _long(self) -> bool:
+        """Whether a thread walks so many elements in a row that its lanes are added up on the way."""
+        return not self._columns and self._line_length() > BLOCK
+
+    def _line_length(self) -> int:
+        """Elements along the innermost reduced axis, or of a block of it."""
+        size = self._axes[self._loops[-1]].size
+        if self._blocks is None or len(self._loops) > 1:
+            return size
+        return self._blocks.length * size // self._blocks.extent
 
     def _grid_axes(self) -> tuple[list[int], list[str]]:
         """Sizes and names of the launch's axes, innermost first: blocks, then kept axes."""
@@ -121,7 +137,7 @@ class _RowKernel(RowWalk):
         whole = [(w.output, w.term) for w in self._writes if w.stage == stage]
         if not reduced and not whole:
             return []
-        statements = [start(r, self.names) for r in reduced]
+        statements = [start(r, self.names, self._long) for r in reduced]
 
         def body(lane: Expr | None) -> list[Stmt]:
             along = [(self._places[p], self._axes[p].size) for p in self._loops]
@@ -163,11 +179,8 @@ class _RowKernel(RowWalk):
             return [For(name, ULONG, start, stop, number(1), tuple(body(None)))]
 
         def by_lanes() -> list[Stmt]:
-            whole = self.names("whole")
-            length = apply("sub", stop, start)
-            rest = apply("rem", length, number(LANES))
-            name = self.names("k")
-            k = Read(name, ULONG)
+            rest = apply("rem", apply("sub", stop, start), number(LANES))
+            end = Read(self.names("whole"), ULONG)
 
             def at(base: Expr) -> Callable[[Expr], list[Stmt]]:
                 def lane_body(lane: Expr) -> list[Stmt]:
@@ -176,20 +189,40 @@ class _RowKernel(RowWalk):
 
                 return lane_body
 
-            main = lane_loop(self.names, number(LANES), at(k))
-            end = Read(whole, ULONG)
+            def main(first: Expr, last: Expr) -> Stmt:
+                k = Read(self.names("k"), ULONG)
+                lanes = lane_loop(self.names, number(LANES), at(k))
+                return For(k.name, ULONG, first, last, number(LANES), (lanes,))
+
+            whole = self._by_parts(start, end, reduced, main) if self._long else main(start, end)
             tail = lane_loop(self.names, apply("sub", stop, end), at(end))
-            return [
-                Declare(whole, ULONG, apply("sub", stop, rest)),
-                For(name, ULONG, start, end, number(LANES), (main,)),
-                tail,
-            ]
+            return [Declare(end.name, ULONG, apply("sub", stop, rest)), whole, tail]
 
         make = by_lanes if reduced else plain
         statements = [self._loop_nest(outer, make)] if outer else make()
         for one in reduced:
+            if self._long:
+                statements.append(with_totals(one, self.names))
             statements += combined(one, self.names)
         return statements
+
+    def _by_parts(
+        self,
+        start: Expr,
+        end: Expr,
+        reduced: Sequence[Reduced],
+        main: Callable[[Expr, Expr], Stmt],
+    ) -> Stmt:
+        """The loop over a long row, after every ``BLOCK`` elements of which the lanes are added up."""
+        part = Read(self.names("part"), ULONG)
+        last = Read(self.names("part_end"), ULONG)
+        after = apply("add", part, number(BLOCK))
+        body = [
+            Declare(last.name, ULONG, apply("min", after, end)),
+            main(part, last),
+            *(added_up(one, self.names) for one in reduced),
+        ]
+        return For(part.name, ULONG, start, end, number(BLOCK), tuple(body))
 
     # --- one lane --------------------------------------------------------------------------------------
 
