@@ -23,6 +23,7 @@ from tests.graph.interpreted import interpreted
 from tests.graph.programs import SHAPES, Places, Program
 from tests.graph.test_random_graphs import eager_session
 from tests.msl_rules.checks import check
+from tests.places import DOUBLE, current
 
 _GPU: list[Session] = []
 
@@ -167,6 +168,16 @@ def test_long_sums_in_two_launches() -> None:
     assert blocks.generated.grid == (256, -(-array.size // 16_384), 1)
     assert rest.generated.team == Team((32, 1, 1), None)
     assert total.item() == array.sum()
+
+
+def test_over_the_double_of_metal() -> None:
+    array = np.random.default_rng().normal(size=(9, 1000)).astype(np.float32)
+    weights = np.exp(array.astype(np.float64))
+    with current(DOUBLE):
+        softmax, total = ops.softmax(api.asarray(array)), api.asarray(array[0] ** 2).sum()
+        expected = weights / weights.sum(1, keepdims=True)
+        np.testing.assert_allclose(softmax.to_numpy(), expected, rtol=1e-5)
+        np.testing.assert_allclose(total.item(), (array[0] ** 2).sum(), rtol=1e-5)
 
 
 @pytest.mark.soak
