@@ -45,6 +45,11 @@ class Reduced:
         )
 
     @property
+    def may_round(self) -> bool:
+        """Whether long chains of merges may lose digits: not where an element is chosen with its place."""
+        return len(self.states) == 1 and self.states[0].is_float
+
+    @property
     def totals(self) -> tuple[Array, ...]:
         """The memory of what long rows have come to so far."""
         return tuple(replace(array, name=_totals(array.name)) for array in self.arrays)

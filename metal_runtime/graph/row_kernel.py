@@ -53,16 +53,14 @@ class _RowKernel(RowWalk):
         else:
             statements += self._rows(None)
         arrays = tuple(array for r in self._reduced for array in r.arrays)
-        if self._long:
-            arrays += tuple(array for r in self._reduced for array in r.totals)
+        arrays += tuple(array for r in self._reduced if self._adds_up(r) for array in r.totals)
         return finished(
             self._kernel, self._graph, self.arguments, statements, arrays, grid_of(sizes)
         )
 
-    @property
-    def _long(self) -> bool:
+    def _adds_up(self, reduced: Reduced) -> bool:
         """Whether a thread walks so many elements in a row that its lanes are added up on the way."""
-        return not self._columns and self._line_length() > BLOCK
+        return not self._columns and reduced.may_round and self._line_length() > BLOCK
 
     def _line_length(self) -> int:
         """Elements along the innermost reduced axis, or of a block of it."""
@@ -137,7 +135,7 @@ class _RowKernel(RowWalk):
         whole = [(w.output, w.term) for w in self._writes if w.stage == stage]
         if not reduced and not whole:
             return []
-        statements = [start(r, self.names, self._long) for r in reduced]
+        statements = [start(r, self.names, self._adds_up(r)) for r in reduced]
 
         def body(lane: Expr | None) -> list[Stmt]:
             along = [(self._places[p], self._axes[p].size) for p in self._loops]
@@ -194,14 +192,15 @@ class _RowKernel(RowWalk):
                 lanes = lane_loop(self.names, number(LANES), at(k))
                 return For(k.name, ULONG, first, last, number(LANES), (lanes,))
 
-            whole = self._by_parts(start, end, reduced, main) if self._long else main(start, end)
+            long = [one for one in reduced if self._adds_up(one)]
+            whole = self._by_parts(start, end, long, main) if long else main(start, end)
             tail = lane_loop(self.names, apply("sub", stop, end), at(end))
             return [Declare(end.name, ULONG, apply("sub", stop, rest)), whole, tail]
 
         make = by_lanes if reduced else plain
         statements = [self._loop_nest(outer, make)] if outer else make()
         for one in reduced:
-            if self._long:
+            if self._adds_up(one):
                 statements.append(with_totals(one, self.names))
             statements += combined(one, self.names)
         return statements

@@ -21,6 +21,9 @@ SMALL_BLOCK = 1 << 12
 
 BLOCKS_PER_UNIT = 8
 
+LEAST = 1 << 22
+"""Elements: 16 MB. Of fewer the second pass finds most in a cache, and recording these operators costs more than it saves."""
+
 
 def squared_distances(x: MetalBuffer, axes: tuple[int, ...], keepdims: bool) -> MetalBuffer:
     """The sum of ``(x - mean) ** 2`` along ``axes``, which are sorted; ``x`` is float32."""
@@ -30,7 +33,7 @@ def squared_distances(x: MetalBuffer, axes: tuple[int, ...], keepdims: bool) -> 
     rows = math.prod(x.shape[:first])
     busy = BLOCKS_PER_UNIT * session.device.traits.compute_units
     trailing = axes == tuple(range(first, len(x.shape)))
-    if not trailing or rows == 0 or rows >= busy or rows * length < busy * 2 * SMALL_BLOCK:
+    if not trailing or rows >= busy or rows * length < LEAST or length < SMALL_BLOCK:
         return _moments(session, x, axes, keepdims)[1]
     size = BLOCK if rows * (length // BLOCK) >= busy else SMALL_BLOCK
     total = _by_blocks(session, x.reshape(rows, length), size)
