@@ -23,6 +23,7 @@ from metal_runtime.ir.nodes import (
     Break,
     Builtin,
     Call,
+    Cast,
     Collective,
     Component,
     Constant,
@@ -231,7 +232,7 @@ class StatementWriter:
         return all(self._is_unchanged(bound, node) for bound in (node.stop, node.step))
 
     def _is_plain(self, bound: Expr) -> bool:
-        while isinstance(bound, Swizzle):
+        while isinstance(bound, Swizzle) or (isinstance(bound, Cast) and _is_grid_size(bound)):
             bound = bound.value
         return isinstance(bound, Constant | Read | Builtin)
 
@@ -272,7 +273,9 @@ def _has_known_sign(step: Expr) -> bool:
 
 
 def _is_grid_size(step: Expr) -> bool:
-    return isinstance(step, Swizzle) and isinstance(step.value, Builtin)
+    while isinstance(step, Swizzle) or (isinstance(step, Cast) and step.type is DType.UINT64):
+        step = step.value
+    return isinstance(step, Builtin) and step.name.startswith(("threads_per_", "threadgroups_per_"))
 
 
 def _still_runs(variable: Read, stop: Expr, step: Expr) -> Expr:

@@ -6,7 +6,7 @@ Each thread keeps ``LANES`` of them side by side, in an array of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metal_runtime.dtype import DType
 from metal_runtime.graph.blocks import LANES
@@ -45,6 +45,16 @@ class Reduced:
         )
 
     @property
+    def may_round(self) -> bool:
+        """Whether long chains of merges may lose digits: not where an element is chosen with its place."""
+        return len(self.states) == 1 and self.states[0].is_float
+
+    @property
+    def totals(self) -> tuple[Array, ...]:
+        """The memory of what long rows have come to so far."""
+        return tuple(replace(array, name=_totals(array.name)) for array in self.arrays)
+
+    @property
     def states(self) -> tuple[DType, ...]:
         return self.reduction.accumulators(self.element)
 
@@ -59,6 +69,10 @@ class Reduced:
     def held(self, lane: Expr) -> tuple[Load, ...]:
         """The accumulators of a lane."""
         return tuple(Load(self.array(part), lane, dtype) for part, dtype in enumerate(self.states))
+
+    def held_so_far(self, lane: Expr) -> tuple[Load, ...]:
+        """The totals of a lane."""
+        return tuple(replace(held, pointer=_totals(held.pointer)) for held in self.held(lane))
 
     def value(self, lane: Expr) -> Expr:
         """What the accumulators of a lane have come to."""
@@ -97,20 +111,48 @@ def place_along(axes: Sequence[tuple[Expr, int]], arguments: Arguments) -> Expr:
     return total(terms[::-1], ULONG)
 
 
-def start(reduced: Reduced, names: Namer) -> Stmt:
+def start(reduced: Reduced, names: Namer, with_totals: bool = False) -> Stmt:
     """Every lane becomes the identity."""
-    identity = reduced.reduction.identity(reduced.states)
 
     def body(lane: Expr) -> list[Stmt]:
-        pairs = zip(reduced.held(lane), identity, strict=True)
-        return [Assign(place, value) for place, value in pairs]
+        totals = _identity(reduced, reduced.held_so_far(lane)) if with_totals else []
+        return [*_identity(reduced, reduced.held(lane)), *totals]
 
     return lane_loop(names, number(LANES), body)
 
 
-def stored(reduced: Reduced, names: Namer, lane: Expr, values: tuple[Expr, ...]) -> list[Stmt]:
+def _identity(reduced: Reduced, places: Sequence[Load]) -> list[Stmt]:
+    identity = reduced.reduction.identity(reduced.states)
+    return [Assign(place, value) for place, value in zip(places, identity, strict=True)]
+
+
+def added_up(reduced: Reduced, names: Namer) -> Stmt:
+    """The lanes go into their totals, and begin anew: so no chain of roundings is long."""
+
+    def body(lane: Expr) -> list[Stmt]:
+        totals, held = reduced.held_so_far(lane), reduced.held(lane)
+        merged = stored(reduced, names, totals, reduced.reduction.merge(totals, held))
+        return [*merged, *_identity(reduced, held)]
+
+    return lane_loop(names, number(LANES), body)
+
+
+def with_totals(reduced: Reduced, names: Namer) -> Stmt:
+    """The lanes become what the whole row has come to."""
+
+    def body(lane: Expr) -> list[Stmt]:
+        held = reduced.held(lane)
+        return stored(
+            reduced, names, held, reduced.reduction.merge(reduced.held_so_far(lane), held)
+        )
+
+    return lane_loop(names, number(LANES), body)
+
+
+def stored(
+    reduced: Reduced, names: Namer, targets: Sequence[Load | Read], values: tuple[Expr, ...]
+) -> list[Stmt]:
     """New accumulators in place; several are computed before the first is written."""
-    targets = reduced.held(lane)
     if len(values) == 1:
         return [Assign(targets[0], values[0])]
     fresh = [names(f"next{part}") for part in range(len(values))]
@@ -127,7 +169,7 @@ def combined(reduced: Reduced, names: Namer) -> list[Stmt]:
     width = apply("shr", number(LANES // 2), Read(step, ULONG))
     low, high = Read(lane, ULONG), apply("add", Read(lane, ULONG), width)
     merged = reduced.reduction.merge(reduced.held(low), reduced.held(high))
-    body = tuple(stored(reduced, names, low, merged))
+    body = tuple(stored(reduced, names, reduced.held(low), merged))
     pairs = For(lane, ULONG, number(0), width, number(1), body)
     steps = number(LANES.bit_length() - 1)
     return [
@@ -139,6 +181,10 @@ def combined(reduced: Reduced, names: Namer) -> list[Stmt]:
 def lane_loop(names: Namer, lanes: Expr, body: Callable[[Expr], list[Stmt]]) -> Stmt:
     name = names("lane")
     return For(name, ULONG, number(0), lanes, number(1), tuple(body(Read(name, ULONG))))
+
+
+def _totals(name: str) -> str:
+    return f"{name}_so_far"
 
 
 def ulong(value: Expr) -> Expr:

@@ -24,12 +24,22 @@ MOST_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """The threadgroups of a launch whose threads share rows."""
+
+    threadgroup: Extent
+    shared: int | None
+    """Along which axis they share one: the launch is as long there. None: only those of a simdgroup do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """A kernel of a plan."""
 
     kernel: ir.Kernel
     arguments: tuple[KernelArgument, ...]
     grid: Extent
+    team: Team | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,7 @@ def finished(
     body: Sequence[ir.Stmt],
     arrays: tuple[ir.Array, ...],
     grid: Extent,
+    team: Team | None = None,
 ) -> Generated:
     """The kernel with its name, parameters and the functions that it calls."""
     params, bound, unpacked = arguments.close()
@@ -80,7 +91,8 @@ def finished(
     calls = [node for node in walk(*whole) if isinstance(node, ir.Call)]
     own = {f.name: f for call in calls for f in functions_called(call)}
     functions = (*(own[name] for name in sorted(own)), *_users_functions(kernel, graph))
-    return Generated(ir.Kernel(_name(kernel, graph), params, whole, functions, arrays), bound, grid)
+    written = ir.Kernel(_name(kernel, graph), params, whole, functions, arrays)
+    return Generated(written, bound, grid, team)
 
 
 def _users_functions(kernel: Kernel, graph: Structure) -> tuple[ir.Function, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from metal_runtime.device.block import Block
 from metal_runtime.graph.elementwise_kernel import elementwise_kernel
+from metal_runtime.graph.generated import Generated
 from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import (
     ArrayArgument,
@@ -23,6 +24,7 @@ from metal_runtime.graph.product_kernel import GeneratedSide, product_kernel
 from metal_runtime.graph.row_kernel import row_kernel
 from metal_runtime.graph.schedule import Schedule, schedule
 from metal_runtime.graph.steps import BoundArgument, Launch, Step
+from metal_runtime.graph.threadgroup_rows import threadgroup_rows
 from metal_runtime.graph.trace import Ref, RefKind, Structure, Trace
 from metal_runtime.graph.work import work_of
 from metal_runtime.ops.compiled import kernel_program
@@ -117,14 +119,21 @@ class _Steps:
     def step(self, kernel: Kernel, layouts: dict[int, Strided]) -> Step:
         if kernel.product is not None:
             return self._product(kernel)
-        make = row_kernel if kernel.reductions else elementwise_kernel
-        generated = make(kernel, self._made.graph, layouts)
+        generated = self._generated(kernel, layouts)
         makes = self._made_by(generated.arguments)
         program = kernel_program(generated.kernel, options=OPTIONS)
         arguments = tuple(map(self._bound, generated.arguments))
         work = _work(kernel, makes)
-        launch = Launch(program, generated.grid, arguments, work=work)
+        launch = Launch(program, generated.grid, arguments, work=work, team=generated.team)
         return Step(generated.kernel.name, (launch,), makes, work, generated=generated)
+
+    def _generated(self, kernel: Kernel, layouts: dict[int, Strided]) -> Generated:
+        graph, traits = self._made.graph, self._session.device.traits
+        if not kernel.reductions:
+            return elementwise_kernel(kernel, graph, layouts)
+        if traits.vector_bytes:
+            return row_kernel(kernel, graph, layouts)
+        return threadgroup_rows(kernel, graph, layouts, traits)
 
     def _product(self, kernel: Kernel) -> Step:
         generated = product_kernel(kernel, self._made.graph)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metal_runtime.device.block import Block
 from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline
-from metal_runtime.graph.generated import Generated
+from metal_runtime.graph.generated import Generated, Team
+from metal_runtime.ir.builtins import SIMD_WIDTH
 from metal_runtime.ops.compiled import launch_shape, pipeline_of
 from metal_runtime.program import MslProgram
 from metal_runtime.recording.events import Work
@@ -21,7 +23,7 @@ BoundArgument = tuple[int, int] | bytes | int
 class Launch:
     """One launch. It is compiled when it runs for the first time, not when it is explained."""
 
-    __slots__ = ("_grid", "_ready", "_threadgroup", "_work", "arguments", "program")
+    __slots__ = ("_grid", "_ready", "_team", "_threadgroup", "_work", "arguments", "program")
 
     def __init__(
         self,
@@ -30,8 +32,10 @@ class Launch:
         arguments: tuple[BoundArgument, ...],
         threadgroup: Extent | None = None,
         work: Work | None = None,
+        team: Team | None = None,
     ) -> None:
         self._work = work
+        self._team = team
         self.program = program
         self.arguments = arguments
         self._grid = grid
@@ -44,10 +48,10 @@ class Launch:
 
     def _compiled(self, session: Session) -> tuple[Pipeline, LaunchConfig]:
         pipeline = pipeline_of(session, self.program)
-        self._ready = (
-            pipeline,
-            launch_shape(session, pipeline, self._grid, self._threadgroup),
-        )
+        grid, threadgroup = self._grid, self._threadgroup
+        if self._team is not None:
+            grid, threadgroup = fitting(grid, self._team, pipeline.max_threads_per_threadgroup)
+        self._ready = pipeline, launch_shape(session, pipeline, grid, threadgroup)
         return self._ready
 
 
@@ -83,6 +87,17 @@ class Step:
         for place, _ in self.takes:
             memory[place] = None  # type: ignore[call-overload]
         self.generated = None
+
+
+def fitting(grid: Extent, team: Team, most: int) -> tuple[Extent, Extent]:
+    """The launch and its threadgroups, of fewer threads where the device runs fewer of this kernel at once."""
+    sizes, threadgroup = list(grid), list(team.threadgroup)
+    while math.prod(threadgroup) > most and threadgroup != [SIMD_WIDTH, 1, 1]:
+        axis = 1 if threadgroup[1] > 1 else 0
+        threadgroup[axis] //= 2
+        if axis == team.shared:
+            sizes[axis] = threadgroup[axis]
+    return (sizes[0], sizes[1], sizes[2]), (threadgroup[0], threadgroup[1], threadgroup[2])
 
 
 def bound(

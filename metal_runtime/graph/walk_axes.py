@@ -14,7 +14,7 @@ from metal_runtime.strided import Strided
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis of the walk, outermost first; ``reduced`` ones are walked by one thread."""
+    """An axis of the walk, outermost first; ``reduced`` ones are the places of one row."""
 
     size: int
     reduced: bool
@@ -47,7 +47,7 @@ class WalkAxes:
 def walk_axes(
     shape: Sequence[int], reduced: Sequence[int], accesses: Sequence[Strided]
 ) -> WalkAxes:
-    """The axes of a domain whose ``reduced`` ones are walked by one thread; at least one."""
+    """The axes of a domain whose ``reduced`` ones are the places of one row; at least one."""
     axes: list[Axis] = []
     strides: list[list[int]] = [[] for _ in accesses]
     for place, size in enumerate(shape):

@@ -164,10 +164,8 @@ class RegionSplitter:
         for part in statement.initial:
             names = {self._names[d.name_index] for d in part.declarators}
             if not names <= self._known.uniform:
-                raise Unsplittable(
-                    "a loop in which threads meet begins with a value that varies",
-                    part.tokens.start,
-                )
+                why = "a loop in which threads meet begins with a value that varies"
+                raise Unsplittable(why, part.tokens.start)
             self._scalars.update(names)
         for expression in (statement.condition, statement.step):
             if not self._analysis.is_uniform(expression, self._known) or self._mentions_meeting(
@@ -197,20 +195,17 @@ class RegionSplitter:
     def _runs_once(self, statement: Statement, later: Sequence[Statement]) -> bool:
         """Whether a statement deals with uniform variables that other items read."""
         if statement.kind is StatementKind.TYPE_DECLARATION:
-            if self._has_meeting(statement):
-                raise Unsplittable("threads meet in a local class", statement.tokens.start)
-            return True
+            if not self._has_meeting(statement):
+                return True
+            raise Unsplittable("threads meet in a local class", statement.tokens.start)
         if statement.kind is StatementKind.DECLARATION:
             if self._texts[statement.tokens.start] == "threadgroup" and not any(
                 d.is_indirect for d in statement.declarators
             ):
                 return True
             names = {self._names[d.name_index] for d in statement.declarators}
-            own = {self._texts[i] for i in statement.tokens}
-            is_uniform = names <= self._known.uniform
-            return is_uniform and (
-                "constexpr" in own or "const" in own or self._met_later(names, later)
-            )
+            read = self._is_constant(statement) or self._met_later(names, later)
+            return read and names <= self._known.uniform
         if statement.kind is StatementKind.IF:
             return self._leaves_together(statement)
         if statement.kind is not StatementKind.EXPRESSION:
@@ -218,6 +213,13 @@ class RegionSplitter:
         first = self._names[statement.tokens.start]
         assigned = self._analysis.assigned(statement.tokens)
         return first in self._scalars and assigned == {first} and first in self._known.uniform
+
+    def _is_constant(self, statement: Statement) -> bool:
+        """Whether a statement declares constants that are uniform."""
+        declared = statement.tokens if statement.kind is StatementKind.DECLARATION else ()
+        words = {self._texts[i] for i in declared}
+        names = {self._names[d.name_index] for d in statement.declarators}
+        return names <= self._known.uniform and not words.isdisjoint(("const", "constexpr"))
 
     def _leaves_together(self, statement: Statement) -> bool:
         """Whether a branch does nothing but jump, for all threads or for none."""
@@ -297,11 +299,12 @@ class RegionSplitter:
         return self._texts[value.start - 1] == "="
 
     def _met_later(self, names: set[str], later: Sequence[Statement]) -> bool:
-        """Whether one of ``names`` is mentioned behind the next meeting."""
+        """Whether one of ``names`` is mentioned behind the next meeting, or by a constant."""
         met = False
         for statement in later:
             met = met or self._has_meeting(statement)
-            if met and any(self._names[i] in names for i in statement.tokens):
+            reads = any(self._names[i] in names for i in statement.tokens)
+            if reads and (met or self._is_constant(statement)):
                 return True
         return False
 

@@ -35,6 +35,9 @@ class Reduction:
     empty: bool
     """Whether no elements have a result: the identity."""
 
+    collective: str = ""
+    """The function of ir/collectives.py that merges the accumulators of a simdgroup, if they have 32 bits or fewer."""
+
     functions: tuple[Function, ...] = ()
     """What ``step`` and ``merge`` call, besides the functions of ops/expressions.py."""
 
@@ -62,6 +65,7 @@ def _folding(
     identity: Callable[[DType], Constant],
     result: Callable[[DType], DType],
     empty: bool,
+    collective: str = "",
 ) -> Reduction:
     """A reduction with one accumulator."""
 
@@ -77,6 +81,7 @@ def _folding(
         lambda a, b: (combine(a[0], b[0]),),
         result,
         empty,
+        collective,
     )
 
 
@@ -117,6 +122,7 @@ def _logical(name: str, operator: str, start: int) -> Reduction:
         lambda a, b: (apply(operator, a[0], b[0]),),
         lambda _: DType.BOOL,
         True,
+        {"bit_or": "simd_or", "bit_and": "simd_and"}[operator],
     )
 
 
@@ -170,8 +176,8 @@ def _operator(name: str) -> Callable[[Expr, Expr], Expr]:
 REDUCTIONS: dict[str, Reduction] = {
     row.name: row
     for row in (
-        _folding("sum", _operator("add"), _summed, _number(0), _sum_result, True),
-        _folding("prod", _operator("mul"), _summed, _number(1), _sum_result, True),
+        _folding("sum", _operator("add"), _summed, _number(0), _sum_result, True, "simd_sum"),
+        _folding("prod", _operator("mul"), _summed, _number(1), _sum_result, True, "simd_product"),
         _folding("max", maximum, _held, _least, _same, False),
         _folding("min", minimum, _held, _greatest, _same, False),
         _logical("any", "bit_or", 0),

@@ -27,6 +27,12 @@ KERNELS = {
           threadgroup_barrier(mem_flags::mem_threadgroup);
         }
         out[tid] = shared[0];""",
+    "constant": """
+        uint width = n;
+        const uint half_of_it = width / 2;
+        shared[tid] = x[tid];
+        threadgroup_barrier(mem_flags::mem_threadgroup);
+        out[tid] = shared[(tid + half_of_it) % n];""",
     "crossing": """
         int value = x[tid] * 3, again = 0;
         const int kept = value + 1;

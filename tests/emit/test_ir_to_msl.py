@@ -244,6 +244,11 @@ def test_a_grid_stride_loop_needs_no_test_of_its_step():
     assert "for (uint j = gid; j < n; j += grid_size) {" in text
 
 
+def test_a_step_that_may_be_0_is_tested():
+    loop = For("j", UINT, u(0), Read("n", UINT), thread(), (store(u(1)),))
+    assert "gid > 0u && j < n" in body_of(loop, params=(OUT, Param("n", UINT)))
+
+
 def test_narrow_counters_with_a_step_are_int():
     char = DType.INT8
     bounds = [Read("a", char), Read("b", char)]

@@ -9,20 +9,26 @@ import numpy as np
 from metal_runtime import MetalBuffer
 from metal_runtime.graph.kernel_text import ArrayArgument, NumberArgument, Output, ScalarArgument
 from metal_runtime.graph.plan import make_plan
+from metal_runtime.graph.steps import fitting
 from metal_runtime.graph.trace import RefKind, structure, trace
 from metal_runtime.ir.interpret import interpret
 from metal_runtime.ir.verify import verify
 from metal_runtime.msl_types import Vector
 from metal_runtime.passes.pipeline import optimize
+from metal_runtime.runtime.session import Session
 from metal_runtime.runtime.sessions import get_session
 
 POISON = 113
 
 
-def interpreted(buffer: MetalBuffer) -> np.ndarray:
-    """The result of the plan for ``buffer``, which stays pending."""
+def interpreted(
+    buffer: MetalBuffer, session: Session | None = None, most_threads: int = 1024
+) -> np.ndarray:
+    """The result of the plan for ``buffer``, which stays pending; threadgroups that share rows have ``most_threads``."""
     traced = trace([buffer._open().value])
-    plan = make_plan(get_session(), structure(traced), None)  # one that has not run has its IR
+    plan = make_plan(
+        session or get_session(), structure(traced), None
+    )  # one that has not run has its IR
     memory: dict[Any, np.ndarray] = {}
     for place, leaf in enumerate(traced.leaves):
         assert leaf.block is not None
@@ -44,7 +50,10 @@ def interpreted(buffer: MetalBuffer) -> np.ndarray:
             else:
                 assert isinstance(argument, ArrayArgument)
                 values[param.name] = _array(argument, memory, plan)[argument.first :]
-        interpret(kernel, step.generated.grid, values)
+        grid, team, threadgroup = step.generated.grid, step.generated.team, None
+        if team is not None:
+            grid, threadgroup = fitting(grid, team, most_threads)
+        interpret(kernel, grid, values, threadgroup)
     root = plan.schedule.graph.roots[0]
     return memory[RefKind.NODE, root, 0].reshape(buffer.shape)
 

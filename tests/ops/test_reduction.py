@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metal_runtime import ops
+from metal_runtime import api, ops
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError, ShapeError
 from metal_runtime.ops.promotion import dtype_name
@@ -35,6 +35,23 @@ def test_sum_is_within_its_bound(size: int, rng: np.random.Generator) -> None:
     passes = max(1, math.ceil(math.log(size, 4096)))
     bound = 280 * passes * 2.0**-24 * np.abs(a.astype(np.float64)).sum()
     assert abs(actual.item() - math.fsum(a.astype(np.float64).tolist())) <= bound
+
+
+@pytest.mark.parametrize("shape", [(2**22 + 1,), (3, 2**21)])
+def test_variances_of_long_rows_are_near_those_of_float64(shape: tuple[int, ...]) -> None:
+    """By blocks, with and without a rest, near their mean and far from it."""
+    for center in (0.0, 300.0):
+        a = np.random.default_rng().normal(center, 1, shape).astype(np.float32)
+        actual = ops.var(a, -1, keepdims=True)
+        expected = a.astype(np.float64).var(-1, keepdims=True)
+        np.testing.assert_allclose(actual.numpy(), expected, rtol=1e-5)
+
+
+def test_long_rows_are_read_once_for_their_variance() -> None:
+    a = api.empty((2**22,), "float32")
+    first, *rest = api.explain(a.var()).kernels
+    assert first.read_bytes == a.nbytes
+    assert all(kernel.read_bytes < 10_000 for kernel in rest)
 
 
 def test_sum_of_many_ones_is_exact() -> None:
