@@ -1,0 +1,1 @@
+"""A Recording in; tables, timelines, memory, trace files and pages out."""
