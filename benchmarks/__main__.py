@@ -21,11 +21,12 @@ from benchmarks import (
     report,
     residency,
     throughput,
+    tuning,
 )
 from benchmarks.goals import Figure
 from metal_runtime.settings import worker_threads
 
-PARTS = ("throughput", "host", "residency", "engine", "products", "arrays")
+PARTS = ("throughput", "host", "residency", "engine", "products", "arrays", "tuning")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             show("Matrix products", products.figures(installed, options.rounds, status.update))
         if "arrays" in options.parts:
             show("Array expressions", arrays.figures(installed, options.rounds, status.update))
+        if "tuning" in options.parts:
+            show("Tuning", tuning.figures(options.rounds, status.update))
     if options.json:
         options.json.write_text(json.dumps(report.as_json(about, results, groups), indent=1) + "\n")
 

@@ -10,9 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from metal_runtime import dlpack
-from metal_runtime.device.pool import Block
+from metal_runtime.device.block import Block
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ShapeError
+from metal_runtime.recording.events import Direction
+from metal_runtime.recording.noting import transfer
 from metal_runtime.strided import Shape
 
 _NAMESPACE = "metal_runtime.array_api"  # it lies above; its VERSIONS are those of the standard
@@ -29,6 +31,10 @@ class ArrayInterchange:
 
     @property
     def dtype(self) -> DType:
+        raise NotImplementedError
+
+    @property
+    def device(self) -> str:
         raise NotImplementedError
 
     @property
@@ -50,7 +56,11 @@ class ArrayInterchange:
 
     def to_numpy(self, *, copy: bool = True) -> np.ndarray[Any, Any]:
         """The elements as an array that the caller owns, or as a view of the memory (``copy=False``)."""
-        return self._elements().copy() if copy else self.numpy()
+        if not copy:
+            return self.numpy()
+        elements = self._elements()
+        with transfer(self.device, Direction.TO_HOST, elements.nbytes):
+            return elements.copy()
 
     def item(self) -> Any:
         """The one element as a Python number. Raises ShapeError when there is not exactly one."""

@@ -15,10 +15,12 @@ from metal_runtime.array_reductions import ArrayReductions, Axis
 from metal_runtime.array_views import ArrayViews
 from metal_runtime.basic_indexing import movements_of
 from metal_runtime.buffer_host import ArrayGraph, BufferHost
-from metal_runtime.device.pool import Block
+from metal_runtime.device.block import Block
 from metal_runtime.device.protocol import BufferBinding
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ClosedBufferError, DeviceError, DTypeError, ShapeError
+from metal_runtime.recording.events import Direction
+from metal_runtime.recording.noting import transfer
 from metal_runtime.strided import Movement, Shape, Strided, contiguous, moved
 from metal_runtime.value import Cell, Value, View, cell_of, pending_value, value_in_memory
 
@@ -263,7 +265,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
                 hint=f"convert it with array.astype({self._dtype.numpy_dtype.name!r})",
             )
         self._host.graph.flush()  # what is pending may still read what is written here
-        self._elements()[...] = array
+        elements = self._elements()
+        with transfer(self.device, _direction(source), self._nbytes):
+            elements[...] = array
         return self
 
     def to(self, device: Any) -> MetalBuffer:
@@ -380,6 +384,10 @@ def array_of(
     buffer._movements = movements
     buffer._binding = buffer._seen = None
     return buffer
+
+
+def _direction(source: Any) -> Direction:
+    return Direction.BETWEEN if isinstance(source, MetalBuffer) else Direction.TO_DEVICE
 
 
 _ARRAYS = (MetalBuffer, np.ndarray)

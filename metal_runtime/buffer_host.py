@@ -47,6 +47,10 @@ class ArrayGraph(Protocol[Buffer]):
         """The matrix product of arrays of two axes or more."""
         ...
 
+    def quick_product(self, a: Buffer, b: Buffer) -> Buffer | None:
+        """The product of two matrices, where one of their shapes and dtypes was recorded before."""
+        ...
+
     def function(self, name: str, *args: Any, **options: Any) -> Buffer:
         """Any other function of ``metal_runtime.ops`` by name."""
         ...

@@ -13,6 +13,8 @@ from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.dtype import DType
 from metal_runtime.errors import SharingError
 from metal_runtime.msl_types import Vector, numpy_storage
+from metal_runtime.recording.events import Direction
+from metal_runtime.recording.noting import transfer
 from metal_runtime.runtime.array_arguments import (
     DTypeLike,
     ShapeLike,
@@ -85,7 +87,9 @@ class ComputeDevice:
         source = numpy_array(array)
         dtype = DType.from_numpy(source.dtype)
         buffer = self._session.empty(source.shape, dtype, persistent=persistent)
-        buffer._elements()[...] = source
+        elements = buffer._elements()
+        with transfer(buffer.device, Direction.TO_DEVICE, buffer.nbytes):
+            elements[...] = source
         return buffer
 
     def from_dlpack(self, source: Any, *, copy: bool | None = None) -> MetalBuffer:

@@ -16,11 +16,13 @@ from metal_runtime.runtime.sessions import get_session, session_of
 from metal_runtime.runtime.specialise import Specialisation, declared_types, specialise
 from metal_runtime.runtime.threadgroups import memory_lengths, require_threadgroup
 from metal_runtime.runtime.tile_constants import checked_space
-from metal_runtime.runtime.tuned_launch import Call, Tuner, Variant
+from metal_runtime.runtime.tuned_launch import Tuner
+from metal_runtime.runtime.tuning_trial import Variant
 
 if TYPE_CHECKING:
     from metal_runtime.ir.nodes import Kernel
     from metal_runtime.program import MslProgram, Signature
+    from metal_runtime.runtime.session import Session
     from metal_runtime.tune.space import Space
 
 _CALL_NAMES = ("threads", "threadgroup")  # how errors call grid and threadgroup
@@ -165,12 +167,17 @@ class KernelFunction:
         if self._tuner is None:
             self._launch_as_it_is(args, threads, threadgroup, lengths)
         else:
-            self._tuner.launch(Call(args, threads, threadgroup, lengths), session_of(args))
+            self._tuner.launch(args, threads, threadgroup, lengths, session_of(args))
 
     def _launch_as_it_is(
-        self, args: Sequence[Any], threads: Any, threadgroup: Any, lengths: Any
+        self,
+        args: Sequence[Any],
+        threads: Any,
+        threadgroup: Any,
+        lengths: Any,
+        session: Session | None = None,
     ) -> None:
-        plan = self._specialisation(args).plan(session_of(args))
+        plan = self._specialisation(args).plan(session or session_of(args))
         memory: tuple[int, ...] = ()
         if lengths is not None or len(self._passed) < len(self._declared):
             signature = plan.pipeline.signature
@@ -188,8 +195,9 @@ class KernelFunction:
 
     def _as_it_is(self) -> Variant:
         return Variant(
-            launch=lambda c: self._launch_as_it_is(c.args, c.threads, c.threadgroup, c.memory),
+            launch=self._launch_as_it_is,
             plan=lambda args, session: self._specialisation(args).plan(session),
+            ir=lambda args: self._specialisation(args).ir,
         )
 
     def _specialisation(self, args: Sequence[Any]) -> Specialisation:

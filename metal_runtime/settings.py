@@ -78,3 +78,8 @@ def tuning() -> bool:
     if own not in ("0", "1"):
         raise IrisError(f"IRIS_TUNE is {own!r}", hint="set it to 0 or 1, or unset it")
     return own == "1"
+
+
+def tuning_library() -> bool:
+    """``IRIS_TUNE=1``, and not where it is unset: the tiles of the library's products are measured too."""
+    return os.environ.get("IRIS_TUNE") == "1"

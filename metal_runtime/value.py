@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from metal_runtime.device.pool import Block
+from metal_runtime.device.block import Block
 from metal_runtime.dtype import DType
+from metal_runtime.recording.places import RawPlace
 from metal_runtime.strided import Movement, Shape, Strided
 
 
@@ -17,7 +18,7 @@ class Value:
     ``pending_value`` and ``value_in_memory``: Python takes twice as long for a class with ``__init__``.
     """
 
-    __slots__ = ("block", "dtype", "inputs", "layout", "operation", "shape")
+    __slots__ = ("block", "dtype", "inputs", "layout", "operation", "place", "shape")
 
     shape: Shape
     dtype: DType
@@ -25,6 +26,8 @@ class Value:
     inputs: tuple[Any, ...]
     block: Block | None
     layout: Strided | None
+    place: RawPlace | None
+    """The line of the operator; there only if it was recorded while somebody recorded events."""
 
     def settle(self, block: Block) -> None:
         """The elements are in the block now, in C order; what they came from is let go."""

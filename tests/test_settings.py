@@ -35,3 +35,13 @@ def test_wrong_values_are_named(monkeypatch, name, text):
     read = settings.worker_threads if name == "IRIS_THREADS" else settings.time_limit
     with pytest.raises(IrisError, match=f"{name} is '{text}'"):
         read()
+
+
+@pytest.mark.parametrize(
+    ("text", "kernels", "library"), [(None, True, False), ("0", False, False), ("1", True, True)]
+)
+def test_what_is_measured(monkeypatch, text, kernels, library):
+    monkeypatch.delenv("IRIS_TUNE", raising=False)
+    if text is not None:
+        monkeypatch.setenv("IRIS_TUNE", text)
+    assert (settings.tuning(), settings.tuning_library()) == (kernels, library)

@@ -18,10 +18,12 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from metal_runtime.device.protocol import Allocation, Allocator, BufferBinding, HostBytes
+from metal_runtime.device.block import Block, block_of
+from metal_runtime.device.protocol import Allocation, Allocator, HostBytes
 from metal_runtime.errors import DeviceMemoryError
+from metal_runtime.recording.events import PoolAction
+from metal_runtime.recording.recorder import RECORDER
 
 PAGE = mmap.PAGESIZE
 """Requests are rounded up to whole pages of this many bytes."""
@@ -61,70 +63,6 @@ class PoolStatistics:
     """The most that ``allocated_bytes`` may be; None: what the device has."""
 
 
-class Block:
-    """Memory on loan from a pool: exactly one owner, at least the bytes asked for, page aligned.
-
-    An adopted block's memory is someone else's: it stays where it is when the block is closed.
-    """
-
-    __slots__ = ("_allocation", "_pool", "binding", "export", "is_adopted", "nbytes", "persistent")
-
-    _pool: Pool
-    _allocation: Allocation | None
-    nbytes: int
-    persistent: bool
-    is_adopted: bool
-    binding: BufferBinding
-    export: Callable[[], Any] | None
-    """While it gives something, a user's NumPy view may write to the memory at any time."""
-
-    @property
-    def is_exported(self) -> bool:
-        return self.export is not None and self.export() is not None
-
-    @property
-    def address(self) -> int:
-        """Where the host sees the memory."""
-        return self.binding[0].address
-
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        # NumPy keeps this object as the base of the array that it makes: the memory outlives the array.
-        return {
-            "data": (self.address, False),
-            "shape": (self.nbytes,),
-            "typestr": "|u1",
-            "version": 3,
-        }
-
-    def close(self) -> None:
-        """Gives the memory back to the pool; may be called twice. Nothing may point into it any more."""
-        allocation = self._allocation
-        if allocation is None:
-            return
-        self._allocation = None
-        if self.is_adopted:
-            self._pool.let_go(allocation)
-        else:
-            self._pool.give_back(allocation, self.nbytes, self.persistent)
-
-    def __del__(self) -> None:
-        self.close()
-
-
-def _block_of(pool: Pool, allocation: Allocation, nbytes: int, persistent: bool) -> Block:
-    """A block that owns the allocation."""
-    block = Block()  # no __init__: this is on the way of every launch, and takes half the time
-    block._pool = pool
-    block._allocation = allocation
-    block.nbytes = nbytes
-    block.persistent = persistent
-    block.is_adopted = False
-    block.binding = (allocation, 0)
-    block.export = None
-    return block
-
-
 class Pool:
     """Best-fit reuse over a device's allocator; safe to use from many threads.
 
@@ -141,9 +79,11 @@ class Pool:
         max_cached_bytes: int | None = None,
         synchronize: Callable[[], None] = lambda: None,
         moments: tuple[Callable[[], int], Callable[[], int]] | None = None,
+        name: str = "",
     ) -> None:
-        """``moments``: how many launches the device was given, and how many of the first of them have ended."""
+        """``name`` is the device's. ``moments``: how many launches the device was given, and how many of the first of them have ended."""
         self._allocator = allocator
+        self._name = name
         self._synchronize = synchronize
         self._limit = limit
         self._max_cached = max_cached_bytes
@@ -172,7 +112,7 @@ class Pool:
         Raises:
             SharingError: the device cannot use memory of this place or size.
         """
-        block = _block_of(self, self._allocator.adopt(memory), memory.nbytes, False)
+        block = block_of(self, self._allocator.adopt(memory), memory.nbytes, False)
         block.is_adopted = True
         return block
 
@@ -210,7 +150,9 @@ class Pool:
                 if latest[1] == size and latest[2] is persistent:
                     # Of this size, and the warmest in the caches: it need not be filed before it is used again.
                     self._hits += 1
-                    return _block_of(self, latest[0], size, persistent)
+                    if RECORDER.on:
+                        self._note(PoolAction.REUSE, size, latest[0].address)
+                    return block_of(self, latest[0], size, persistent)
                 self._returned.append(latest)
             self._collect()
             found = self._best_fit(size)
@@ -222,13 +164,18 @@ class Pool:
                 allocation, size = found
             self._used_blocks += 1
             self._peak = max(self._peak, self._allocated - self._cached)
-        return _block_of(self, allocation, size, persistent)
+            if RECORDER.on:
+                action = PoolAction.ALLOCATE if found is None else PoolAction.REUSE
+                self._note(action, size, allocation.address)
+        return block_of(self, allocation, size, persistent)
 
     def give_back(self, allocation: Allocation, nbytes: int, persistent: bool) -> None:
         """What Block.close calls, perhaps from the garbage collector in the middle of ``take``: it never waits."""
         launched = self._launched
         at = 0 if launched is None else launched()
         self._returned.append((allocation, nbytes, persistent, at))
+        if RECORDER.on:
+            self._note(PoolAction.RELEASE, nbytes, allocation.address)
         if self._closed and self._lock.acquire(blocking=False):
             try:
                 self._drop_all()
@@ -279,6 +226,20 @@ class Pool:
         with self._lock:
             self._closed = True
             self._drop_all()
+
+    def _note(self, action: PoolAction, nbytes: int, address: int) -> None:
+        """An event, with the figures that are true after it; it takes no lock, as finalizers come here."""
+        returned = tuple(self._returned)
+        used = self._allocated - self._cached - sum(free[1] for free in returned)
+        RECORDER.note_memory(
+            action,
+            self._name,
+            address,
+            nbytes,
+            used,
+            self._allocated,
+            self._used_blocks - len(returned),
+        )
 
     # --- with the lock held ----------------------------------------------------------------------
 
@@ -359,7 +320,10 @@ class Pool:
         self._collect()
         before = self._allocated
         self._drop(lambda: self._cached)
-        return before - self._allocated
+        dropped = before - self._allocated
+        if RECORDER.on and dropped:
+            self._note(PoolAction.TRIM, dropped, 0)
+        return dropped
 
     def _drop(self, excess: Callable[[], int], *, keep_persistent: bool = False) -> None:
         """Frees cached blocks, oldest first, until ``excess`` is no longer positive."""

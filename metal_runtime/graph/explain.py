@@ -76,7 +76,7 @@ def explanation(plans: Sequence[Plan]) -> Explanation:
     return Explanation(
         plans=tuple(plans),
         kernels=tuple(kernels),
-        operators=sum(not isinstance(n.operation, View) for p in plans for n in p.graph.nodes),
+        operators=sum(plan.operators for plan in plans),
         moved_bytes=sum(k.read_bytes + k.written_bytes for k in kernels),
         eager_bytes=sum(
             _eager_bytes(plan.graph, node) for plan in plans for node in plan.graph.nodes
@@ -91,7 +91,8 @@ def _reports(plan: Plan) -> list[KernelReport]:
         names = [t.operation.name for t in terms if isinstance(t, Compute)]
         names += [operator_name(plan.schedule.graph.nodes[k]) for k, _ in kernel.reductions]
         if kernel.product is not None:
-            names.insert(0, "matmul")
+            before = terms_below(*kernel.prologues())
+            names.insert(sum(isinstance(t, Compute) for t in before), "matmul")
         reports.append(
             KernelReport(
                 name=step.name,

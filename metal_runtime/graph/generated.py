@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from metal_runtime.device.launch_config import Extent
 from metal_runtime.dtype import DType
 from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import Arguments, KernelArgument, Output
-from metal_runtime.graph.lowering import Compute, terms_below
+from metal_runtime.graph.lowering import Compute, Term, terms_below
 from metal_runtime.graph.operations import Partial, reduce_of, row_strides
 from metal_runtime.graph.trace import Structure
 from metal_runtime.ir import nodes as ir
@@ -85,15 +85,16 @@ def finished(
 
 def _users_functions(kernel: Kernel, graph: Structure) -> tuple[ir.Function, ...]:
     """What operators and reductions call that users wrote, each before its callers."""
-    found: dict[str, ir.Function] = {}
-    for index, _ in kernel.reductions:
-        found.update(
-            (f.name, f) for f in reduce_of(graph.nodes[index].operation).reduction.functions
-        )
-    for term in terms_below(*kernel.terms()):
-        if isinstance(term, Compute):
-            found.update((f.name, f) for f in term.operation.definition.functions)
+    reduced = [reduce_of(graph.nodes[k].operation).reduction for k, _ in kernel.reductions]
+    found = {f.name: f for reduction in reduced for f in reduction.functions}
+    found.update((f.name, f) for f in functions_of(terms_below(*kernel.terms())))
     return tuple(found.values())
+
+
+def functions_of(terms: Iterable[Term]) -> tuple[ir.Function, ...]:
+    """What the operators among terms call that users wrote, each once and before its callers."""
+    operators = (term.operation.definition for term in terms if isinstance(term, Compute))
+    return tuple({f.name: f for operator in operators for f in operator.functions}.values())
 
 
 def _name(kernel: Kernel, graph: Structure) -> str:

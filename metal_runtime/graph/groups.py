@@ -18,7 +18,7 @@ from metal_runtime.graph.lowering import (
 )
 from metal_runtime.graph.operations import Combine, Partial, Reduce
 from metal_runtime.graph.trace import Node, Structure
-from metal_runtime.strided import Reshape, Shape
+from metal_runtime.strided import Reshape, Shape, Strided
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,24 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class ComputedOperand:
+    """An operand of a product whose elements are computed where they are packed."""
+
+    root: Term
+    shape: Shape
+    """Matrices, rows and columns that are packed; a matrix that a batch repeats counts once."""
+
+    layout: Strided
+    """Where its elements would lie in an array of their own."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProductPart:
-    """The matrix product of a kernel, and where the elements of its operands lie."""
+    """The matrix product of a kernel, and where the elements of its operands lie, or how they are computed."""
 
     node: int
-    a: Access
-    b: Access
+    a: Access | ComputedOperand
+    b: Access | ComputedOperand
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +111,41 @@ class Kernel:
 
     def terms(self) -> list[Term]:
         found = [t for _, terms in self.reductions for t in terms]
+        found += self.prologues()
         return [*found, *(t for _, t in self.whole), *(t for _, t in self.rows)]
 
+    def prologues(self) -> list[Term]:
+        """What is computed where a product packs its operands."""
+        sides = () if self.product is None else (self.product.a, self.product.b)
+        return [side.root for side in sides if isinstance(side, ComputedOperand)]
 
-MOST_IN_EPILOGUE = 12
-"""Arguments, and operators as often as they stand in the text, at the end of a product."""
+
+FREE_BESIDE_PRODUCT = 31 - 8
+"""Arguments, strides counted, that a product's own leave."""
+
+MOST_IN_PROLOGUE = FREE_BESIDE_PRODUCT // 2
+"""The same of one operand, which both may take."""
+
+MOST_BESIDE_PRODUCT = 12
+"""Arguments, and operators as often as they stand in the text, at the end of a product or before an operand."""
 
 
-def is_epilogue(root: Term, shape: Shape) -> bool:
-    """Whether a term can be computed of a product's element, its row, column and batch, as one expression."""
+def arguments_beside(root: Term, shape: Shape) -> int | None:
+    """How many arguments a term takes that is computed of a row, a column and a batch, and a product's element there.
+
+    None where it cannot be one expression.
+    """
     count = math.prod(shape[:-2])
     arguments = 0
+    numbers: set[int] = set()
     texts: dict[int, int] = {}
     for term in terms_below(root):
         texts[id(term)] = 1
         if isinstance(term, LoadAt):
             layout = Reshape((count, *shape[-2:])).apply(term.access.layout)
             if layout is None or any(stride < 0 for stride in layout.strides):
-                return False
+                return None
+            numbers.update(layout.strides)
         if isinstance(term, LoadAt | ScalarOf):
             arguments += 1
         if isinstance(term, Compute):
@@ -124,7 +153,9 @@ def is_epilogue(root: Term, shape: Shape) -> bool:
             times = times_written(term.operation, dtypes)
             pairs = zip(term.args, times, strict=True)
             texts[id(term)] += sum(texts[id(arg)] * max(uses, 1) for arg, uses in pairs)
-    return arguments <= MOST_IN_EPILOGUE and texts[id(root)] <= 16 * MOST_IN_EPILOGUE
+    if arguments > MOST_BESIDE_PRODUCT or texts[id(root)] > 16 * MOST_BESIDE_PRODUCT:
+        return None
+    return arguments + len(numbers - {0, 1})
 
 
 NUMBERS = 4

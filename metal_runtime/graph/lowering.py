@@ -20,7 +20,7 @@ from metal_runtime.graph.operations import (
     View,
     row_strides,
 )
-from metal_runtime.graph.trace import Leaf, Ref, RefKind, Structure
+from metal_runtime.graph.trace import Ref, RefKind, Structure
 from metal_runtime.strided import Broadcast, Movement, Reshape, Shape, Strided, contiguous, moved
 
 
@@ -155,22 +155,6 @@ class Lowering:
         shape = self._graph.nodes[index].shape
         movements: tuple[Movement, ...] = () if shape == kept else (Reshape(kept),)
         return self.node(index, (*movements, Broadcast(self._domain)))
-
-    def operand(self, ref: Ref) -> Access:
-        """Where the elements of a product's operand lie: in memory, perhaps seen through views."""
-        movements: tuple[Movement, ...] = ()
-        while ref[0] is RefKind.NODE and ref[1] not in self._in_memory:
-            node = self._graph.nodes[ref[1]]
-            if not isinstance(node.operation, View):
-                raise CannotFoldError(ref[1], "a product reads its operands many times")
-            movements = node.operation.movements + movements
-            ref = node.inputs[0]
-        kind, index = ref
-        given = self._graph.leaves[index] if kind is RefKind.LEAF else self._graph.nodes[index]
-        own = given.layout if isinstance(given, Leaf) else None
-        layout = moved(own or contiguous(given.shape), movements)
-        assert layout is not None  # a view that needs a copy was copied when it was made
-        return Access(Source(ref, 0, given.dtype), layout)
 
     def states(self, index: int, count: int, dtypes: tuple[DType, ...]) -> tuple[Term, ...]:
         """The accumulators that a Partial has written, over a domain of its shape."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metal_runtime.device.pool import Block
+from metal_runtime.device.block import Block
 from metal_runtime.graph.elementwise_kernel import elementwise_kernel
-from metal_runtime.graph.groups import Kernel, ProductPart
+from metal_runtime.graph.groups import Kernel
 from metal_runtime.graph.kernel_text import (
     ArrayArgument,
     KernelArgument,
@@ -17,22 +17,17 @@ from metal_runtime.graph.kernel_text import (
     Output,
     ScalarArgument,
 )
-from metal_runtime.graph.lowering import Compute, LoadAt, terms_below
-from metal_runtime.graph.operations import Partial
-from metal_runtime.graph.product_kernel import product_kernel
+from metal_runtime.graph.lowering import Access, Compute, LoadAt, terms_below
+from metal_runtime.graph.operations import Partial, View
+from metal_runtime.graph.product_kernel import GeneratedSide, product_kernel
 from metal_runtime.graph.row_kernel import row_kernel
 from metal_runtime.graph.schedule import Schedule, schedule
-from metal_runtime.graph.steps import (
-    BoundArgument,
-    KernelStep,
-    ProductOperand,
-    ProductStep,
-    Step,
-    product_text,
-)
+from metal_runtime.graph.steps import BoundArgument, Launch, Step
 from metal_runtime.graph.trace import Ref, RefKind, Structure, Trace
 from metal_runtime.graph.work import work_of
 from metal_runtime.ops.compiled import kernel_program
+from metal_runtime.ops.product_launches import Side, product_launches
+from metal_runtime.ops.product_tuning import tile_chooser
 from metal_runtime.program import CompileOptions
 from metal_runtime.recording.events import Work
 from metal_runtime.runtime.session import Session
@@ -65,6 +60,11 @@ class Plan:
 
     in_target: bool
     """Whether the root is written into the target; False where it would overwrite what is still read."""
+
+    @property
+    def operators(self) -> int:
+        """How many operators it computes; views are none."""
+        return sum(not isinstance(node.operation, View) for node in self.graph.nodes)
 
     def owners(self) -> dict[int, int]:
         """The kernel that computes each node of the graph: the last one, where several do."""
@@ -116,28 +116,56 @@ class _Steps:
 
     def step(self, kernel: Kernel, layouts: dict[int, Strided]) -> Step:
         if kernel.product is not None:
-            return self._product(kernel, kernel.product)
+            return self._product(kernel)
         make = row_kernel if kernel.reductions else elementwise_kernel
         generated = make(kernel, self._made.graph, layouts)
         makes = self._made_by(generated.arguments)
         program = kernel_program(generated.kernel, options=OPTIONS)
         arguments = tuple(map(self._bound, generated.arguments))
-        return KernelStep(generated, program, arguments, makes, _work(kernel, makes))
+        work = _work(kernel, makes)
+        launch = Launch(program, generated.grid, arguments, work=work)
+        return Step(generated.kernel.name, (launch,), makes, work, generated=generated)
 
-    def _product(self, kernel: Kernel, part: ProductPart) -> ProductStep:
+    def _product(self, kernel: Kernel) -> Step:
         generated = product_kernel(kernel, self._made.graph)
         output = generated.output
         out = ArrayArgument(output, 0, 0, output.dtype)
         makes = self._made_by((out,))
-        a, b = (
-            ProductOperand(self._place(side.source.ref, 0), side.source.dtype, side.layout)
-            for side in (part.a, part.b)
+        takes: list[tuple[int, int]] = []
+
+        def take(nbytes: int) -> BoundArgument:
+            takes.append((self.count, nbytes))
+            self.count += 1
+            return takes[-1][0], 0
+
+        launches = product_launches(
+            generated.product,
+            self._side(generated.a),
+            self._side(generated.b),
+            self._array(out),
+            tuple(map(self._bound, generated.end)),
+            take,
+            self._session.device.traits,
+            tile_chooser(self._session),
         )
-        place, offset = self._array(out)
-        arguments = tuple(map(self._bound, generated.arguments))
-        text = product_text(self._session, generated, a, b)
         work = _work(kernel, makes)
-        return ProductStep(generated, a, b, (place, offset), arguments, makes, work, text)
+        return Step(
+            f"matmul_{generated.product.name}",
+            tuple(
+                Launch(
+                    m.program, m.grid, m.arguments, m.threadgroup, work if m.multiplies else None
+                )
+                for m in launches
+            ),
+            makes,
+            work,
+            tuple(takes),
+        )
+
+    def _side(self, side: GeneratedSide) -> Side[BoundArgument]:
+        layout = side.layout
+        bound = tuple(map(self._bound, side.arguments))
+        return Side(layout.shape, layout.strides, bound, side.prologue)
 
     def _made_by(self, arguments: Sequence[KernelArgument]) -> tuple[tuple[int, int], ...]:
         """Arrays that a kernel writes: their places and sizes."""
@@ -202,11 +230,12 @@ def _layouts(made: Schedule, target: Target) -> dict[int, Strided] | None:
         if not whole and all(root != k for k in (*kernel.written, *(n for n, _ in kernel.rows))):
             continue
         loads = [t for t in terms_below(*kernel.terms()) if isinstance(t, LoadAt)]
-        shared = [t.access.layout for t in loads if _is_leaf_of(t, target.shared)]
-        if kernel.product is not None:
-            operands = (kernel.product.a.source.ref, kernel.product.b.source.ref)
-            if any(kind is RefKind.LEAF and k in target.shared for kind, k in operands):
-                return None
+        shared = [t.access.layout for t in loads if _reads(t.access, target.shared)]
+        if kernel.product is not None and any(
+            isinstance(side, Access) and _reads(side, target.shared)
+            for side in (kernel.product.a, kernel.product.b)
+        ):
+            return None
         if not whole or kernel.product is not None:
             return None if shared or not target.layout.is_contiguous else {}
         layout = Reshape(kernel.domain.shape).apply(target.layout)
@@ -216,8 +245,8 @@ def _layouts(made: Schedule, target: Target) -> dict[int, Strided] | None:
     return None
 
 
-def _is_leaf_of(term: LoadAt, leaves: frozenset[int]) -> bool:
-    kind, index = term.access.source.ref
+def _reads(access: Access, leaves: frozenset[int]) -> bool:
+    kind, index = access.source.ref
     return kind is RefKind.LEAF and index in leaves
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import math
 import threading
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 from weakref import ref
 
@@ -31,9 +33,11 @@ from metal_runtime.ops.definitions import Definition
 from metal_runtime.ops.layout import broadcast_shape
 from metal_runtime.ops.operands import check_out, foreign_operand, upload
 from metal_runtime.ops.product_shapes import sizes_of
-from metal_runtime.ops.promotion import Weak
+from metal_runtime.ops.promotion import Weak, promote_pair
 from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar, packed_scalars
+from metal_runtime.recording.places import caller
+from metal_runtime.recording.recorder import RECORDER
 from metal_runtime.runtime.session import Session, enter_stream, leave_stream
 from metal_runtime.runtime.sessions import session_of
 from metal_runtime.value import Cell, Value, cell_of, pending_value
@@ -137,7 +141,13 @@ class Recorder:
         """``elementwise`` for a buffer and a buffer or float, which is most calls: the same in a third of the time."""
         session = self._session
         cell = left._cell
-        if cell is None or left._movements or left._host is not session or session.has_streams:
+        if (
+            cell is None
+            or left._movements
+            or left._host is not session
+            or session.has_streams
+            or RECORDER.on
+        ):
             return self.elementwise(operator, (left, right))
         a = cell.value
         if right.__class__ is float:
@@ -198,22 +208,37 @@ class Recorder:
     def product(self, a: MetalBuffer, b: MetalBuffer, result: DType) -> MetalBuffer:
         """The matrix product of arrays of two axes or more, of dtype ``result``. Raises ShapeError."""
         x, y = a._value(), b._value()
-        key = (x.shape, x.dtype, y.shape, y.dtype, result)
-        call = self._products.get(key)
-        if len(x.shape) > 2 or len(y.shape) > 2:
+        kind = (x.shape, x.dtype, y.shape, y.dtype)
+        call = self._products.get((*kind, result))
+        are_matrices = len(x.shape) == len(y.shape) == 2
+        if not are_matrices:
             check_batches(x, y)
         if call is None:
             shape = sizes_of(x.shape, y.shape).shape
             call = MatMul(shape, result, math.prod(shape) * result.itemsize)
-            remember(self._products, key, call)
-        value = pending_value(call.shape, call.dtype, call, (x, y))
-        exported = any(v.block is not None and v.block.is_exported for v in (x, y))
-        return self._recorded(value, call.nbytes, exported)
+            remember(self._products, (*kind, result), call)
+            if are_matrices and result is promote_pair(x.dtype, y.dtype):
+                remember(self._products, kind, call)
+        return self._multiplied(call, x, y)
+
+    def quick_product(self, a: MetalBuffer, b: MetalBuffer) -> MetalBuffer | None:
+        """The product of two matrices, in their common dtype, of a kind that was seen before; else None."""
+        session = self._session
+        if a._host is not session or b._host is not session or session.closed:
+            return None
+        x, y = a._value(), b._value()
+        call = self._products.get((x.shape, x.dtype, y.shape, y.dtype))
+        return None if call is None else self._multiplied(call, x, y)
+
+    def _multiplied(self, call: MatMul, x: Value, y: Value) -> MetalBuffer:
+        exported = any(v.block is not None and v.block.export is not None for v in (x, y))
+        return self._recorded(
+            pending_value(call.shape, call.dtype, call, (x, y)), call.nbytes, exported
+        )
 
     def function(self, name: str, *args: Any, **options: Any) -> MetalBuffer:
         """A function of ``metal_runtime.ops`` by the name that a method of MetalBuffer has."""
-        ops = importlib.import_module("metal_runtime.ops")
-        result: MetalBuffer = getattr(ops, _FUNCTIONS.get(name, name))(*args, **options)
+        result: MetalBuffer = getattr(_ops(), _FUNCTIONS.get(name, name))(*args, **options)
         return result
 
     def copy(self, buffer: MetalBuffer) -> MetalBuffer:
@@ -303,6 +328,8 @@ class Recorder:
 
     def _recorded(self, value: Value, nbytes: int, exported: bool) -> MetalBuffer:
         session = self._session
+        if RECORDER.on:
+            value.place = caller()
         if nbytes == 0:
             return session.empty(value.shape, value.dtype)
         pending = self._pending if session.has_streams else self._default
@@ -343,6 +370,11 @@ class Recorder:
         if _is_exported(value) or (place.block is not None and place.block.is_exported):
             self._session.synchronize()
         return out
+
+
+@functools.cache
+def _ops() -> ModuleType:
+    return importlib.import_module("metal_runtime.ops")
 
 
 _FUNCTIONS = {"max": "amax", "min": "amin"}

@@ -7,12 +7,14 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from metal_runtime.device.pool import Block
+from metal_runtime.device.block import Block
 from metal_runtime.dtype import DType
 from metal_runtime.graph.calls import elementwise_call
 from metal_runtime.graph.operations import Elementwise
 from metal_runtime.graph.plan import Plan, Target, make_plan
+from metal_runtime.graph.recorded_plan import note_flush, own_memory
 from metal_runtime.graph.trace import Trace, structure, trace
+from metal_runtime.recording.recorder import RECORDER, now
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Shape, contiguous
 from metal_runtime.value import Value, pending_value
@@ -39,9 +41,11 @@ class Runner:
     def run(self, roots: Sequence[Value]) -> None:
         """Starts what computes the roots, each given once; they are in memory then."""
         traced = trace(roots)
-        plan = self._plans.get(traced.key) or self.plan(traced)
-        for root, block in zip(roots, self._launch(plan, traced, None), strict=True):
+        blocks = self._launch(traced, None, None)[1]
+        for root, block in zip(roots, blocks, strict=True):
             root.settle(block)
+        if RECORDER.on:
+            own_memory(roots)
 
     def run_into(self, value: Value, place: Value) -> None:
         """Writes a value into the memory of another, which may be among what it is made of."""
@@ -54,8 +58,7 @@ class Runner:
             self.run_into(_copy_of(value), place)
             return
         shared = frozenset(k for k, leaf in enumerate(traced.leaves) if leaf.block is block)
-        plan = self.plan(traced, Target(layout, shared))
-        blocks = self._launch(plan, traced, block)
+        plan, blocks = self._launch(traced, Target(layout, shared), block)
         if not plan.in_target:
             value.settle(blocks[0])
             self.run_into(_copy_of(value), place)
@@ -78,10 +81,23 @@ class Runner:
         finally:
             self._observers.remove(plans.append)
 
-    def _launch(self, plan: Plan, traced: Trace, into: Block | None) -> list[Block]:
+    def _launch(
+        self, traced: Trace, target: Target | None, into: Block | None
+    ) -> tuple[Plan, list[Block]]:
+        if RECORDER.on:
+            begin, is_new = now(), traced.key not in self._plans
+            plan, blocks = self._run(traced, target, into)
+            note_flush(self._session.device_name, plan, begin, is_new)
+            return plan, blocks
+        return self._run(traced, target, into)
+
+    def _run(
+        self, traced: Trace, target: Target | None, into: Block | None
+    ) -> tuple[Plan, list[Block]]:
+        plan = self._plans.get(traced.key) or self.plan(traced, target)
         for observer in self._observers:
             observer(plan)
-        return plan.run(self._session, traced, into)
+        return plan, plan.run(self._session, traced, into)
 
 
 def _copy_of(value: Value) -> Value:

@@ -15,26 +15,33 @@ from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.errors import InternalError
 from metal_runtime.graph.blocks import by_blocks
 from metal_runtime.graph.groups import (
+    FREE_BESIDE_PRODUCT,
+    MOST_IN_PROLOGUE,
     NUMBERS,
+    ComputedOperand,
     Domain,
     Group,
     Kernel,
     ProductPart,
+    arguments_beside,
     bindings_of,
     domain_of,
-    is_epilogue,
     sources_of,
 )
 from metal_runtime.graph.lowering import (
+    Access,
     CannotFoldError,
     Compute,
     Lowering,
     RowResult,
+    Source,
     Term,
     terms_below,
 )
 from metal_runtime.graph.operations import Combine, Elementwise, MatMul, Partial, Reduce, View
-from metal_runtime.graph.trace import Node, RefKind, Structure
+from metal_runtime.graph.prologues import apart, layout_of, seen_through_views
+from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
+from metal_runtime.strided import Slice
 
 _WAITING = -1
 """The place of a product until it is known what it ends in."""
@@ -56,7 +63,7 @@ class Schedule:
 def schedule(graph: Structure, traits: DeviceTraits, most_bindings: int = 31) -> Schedule:
     """The kernels that compute the graph's roots."""
     graph, places = by_blocks(graph, traits)
-    forced: dict[int, str] = {}
+    forced = apart(graph, traits)
     while True:
         try:
             return Schedule(graph, _Scheduler(graph, forced, most_bindings).run(), places)
@@ -154,7 +161,10 @@ class _Scheduler:
         node = self._graph.nodes[product]
         whole = product if end is None else end
         place = len(self._groups)
-        group = Group(Domain(node.shape), whole=[whole], product=product)
+        bases = (seen_through_views(self._graph, ref)[0] for ref in node.inputs)
+        apart = [self._forced[k] for kind, k in bases if kind is RefKind.NODE and k in self._forced]
+        why = apart[0] if apart else ""
+        group = Group(Domain(node.shape), whole=[whole], product=product, why=why)
         if end is None:
             self._kernel(place, group)
         elif self._refused(place, group) is not None:
@@ -255,14 +265,36 @@ class _Scheduler:
         reductions = tuple((k, self._reduced(lowering, k)) for k in group.reductions)
         whole = tuple((k, lowering.whole(k)) for k in group.whole)
         rows = tuple((k, lowering.row(k, domain.kept)) for k in group.rows)
-        part = self._product_part(lowering, group)
+        part = self._product_part(group, before)
         return Kernel(domain, reductions, whole, rows, self._written(group), group.why, part)
 
-    def _product_part(self, lowering: Lowering, group: Group) -> ProductPart | None:
+    def _product_part(self, group: Group, before: frozenset[int]) -> ProductPart | None:
         if group.product is None:
             return None
-        a, b = (lowering.operand(ref) for ref in self._graph.nodes[group.product].inputs)
+        a, b = (self._operand(ref, before) for ref in self._graph.nodes[group.product].inputs)
         return ProductPart(group.product, a, b)
+
+    def _operand(self, ref: Ref, before: frozenset[int]) -> Access | ComputedOperand:
+        """Where the elements of a product's operand lie, perhaps seen through views, or how they are computed."""
+        graph = self._graph
+        (kind, index), movements = seen_through_views(graph, ref)
+        base = graph.leaves[index] if kind is RefKind.LEAF else graph.nodes[index]
+        layout = layout_of(base, movements)
+        if kind is RefKind.LEAF or index in before:
+            return Access(Source((kind, index), 0, base.dtype), layout)
+        own = tuple(n if s else 1 for n, s in zip(layout.shape, layout.strides, strict=True))
+        once = Slice((0,) * len(own), (1,) * len(own), own)  # matrices that a batch repeats
+        try:
+            root = Lowering(graph, own, (), before, frozenset()).node(index, (*movements, once))
+        except CannotFoldError as reason:
+            raise CannotFoldError(index if reason.node < 0 else reason.node, reason.why) from None
+        count = arguments_beside(root, own)
+        if count is None or count > MOST_IN_PROLOGUE:
+            raise CannotFoldError(
+                index,
+                "the kernel that packs a product's operand takes no more arguments, or cannot read backwards",
+            )
+        return ComputedOperand(root, (math.prod(own[:-2]), *own[-2:]), layout)
 
     def _reduced(self, lowering: Lowering, index: int) -> tuple[Term, ...]:
         node = self._graph.nodes[index]
@@ -292,10 +324,17 @@ class _Scheduler:
     def _is_small(self, kernel: Kernel) -> bool:
         terms = list(terms_below(*kernel.terms()))
         if kernel.product is not None:
-            return is_epilogue(kernel.whole[0][1], kernel.domain.shape)
+            return self._is_small_product(kernel, kernel.product)
         if sum(isinstance(t, Compute) for t in terms) > MOST_TERMS:
             return False
         return bindings_of(kernel, terms, self._graph) <= self._most_bindings - NUMBERS
+
+    def _is_small_product(self, kernel: Kernel, part: ProductPart) -> bool:
+        sides = [side for side in (part.a, part.b) if isinstance(side, ComputedOperand)]
+        counts = [arguments_beside(side.root, side.shape) for side in sides]
+        counts.append(arguments_beside(kernel.whole[0][1], kernel.domain.shape))
+        known = [count for count in counts if count is not None]
+        return len(known) == len(counts) and sum(known) <= FREE_BESIDE_PRODUCT
 
     def _to_split(self, kernel: Kernel) -> int:
         """The node to be in memory first: about half of the kernel's sources lie below it."""

@@ -1,125 +1,88 @@
-"""The kernels of a plan: what is allocated before each, what is bound to it, and its launch."""
+"""The kernels of a plan: what is allocated before each, what is bound to it, and its launches."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from metal_runtime.device.launch_config import LaunchConfig
-from metal_runtime.device.pool import Block
-from metal_runtime.device.protocol import UNBOUND, Binding, BufferBinding, Pipeline
-from metal_runtime.dtype import DType
+from metal_runtime.device.block import Block
+from metal_runtime.device.launch_config import Extent, LaunchConfig
+from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.graph.generated import Generated
-from metal_runtime.graph.product_kernel import GeneratedProduct
 from metal_runtime.ops.compiled import launch_shape, pipeline_of
-from metal_runtime.ops.product_run import Operand, run_product
 from metal_runtime.program import MslProgram
 from metal_runtime.recording.events import Work
 from metal_runtime.runtime.session import Session
-from metal_runtime.strided import Strided
 
 BoundArgument = tuple[int, int] | bytes | int
 """Memory as (place among the arrays of the run, byte offset), numbers as bytes, a scalar by its place."""
 
 
-class KernelStep:
+class Launch:
     """One launch. It is compiled when it runs for the first time, not when it is explained."""
 
-    __slots__ = ("_grid", "_ready", "arguments", "generated", "makes", "name", "program", "work")
+    __slots__ = ("_grid", "_ready", "_threadgroup", "_work", "arguments", "program")
 
     def __init__(
         self,
-        generated: Generated,
         program: MslProgram,
+        grid: Extent,
         arguments: tuple[BoundArgument, ...],
-        makes: tuple[tuple[int, int], ...],
-        work: Work,
+        threadgroup: Extent | None = None,
+        work: Work | None = None,
     ) -> None:
-        """``makes``: arrays that are allocated before it, as (place, bytes)."""
-        self.generated: Generated | None = generated
-        """The IR, until it is compiled: plans are kept, and it is large."""
-
-        self.name = generated.kernel.name
-        self._grid = generated.grid
+        self._work = work
         self.program = program
         self.arguments = arguments
-        self.makes = makes
-        self.work = work
+        self._grid = grid
+        self._threadgroup = threadgroup
         self._ready: tuple[Pipeline, LaunchConfig] | None = None
+
+    def run(self, session: Session, memory: Sequence[Block], scalars: Sequence[bytes]) -> None:
+        pipeline, config = self._ready or self._compiled(session)
+        session.launch(pipeline, config, bound(self.arguments, memory, scalars), self._work)
+
+    def _compiled(self, session: Session) -> tuple[Pipeline, LaunchConfig]:
+        pipeline = pipeline_of(session, self.program)
+        self._ready = (
+            pipeline,
+            launch_shape(session, pipeline, self._grid, self._threadgroup),
+        )
+        return self._ready
+
+
+@dataclass(slots=True)
+class Step:
+    """What computes one kernel of the schedule: one launch, or the several of a matrix product."""
+
+    name: str
+    launches: tuple[Launch, ...]
+    makes: tuple[tuple[int, int], ...]
+    """Arrays that are allocated before it, as (place, bytes)."""
+
+    work: Work
+    """Of all its launches, without what only they use."""
+
+    takes: tuple[tuple[int, int], ...] = ()
+    """Those that only its own launches use, and that are given back after them."""
+
+    generated: Generated | None = None
+    """The IR of a kernel that the graph wrote, until it has run: plans are kept, and it is large."""
 
     @property
     def text(self) -> str:
         """Its MSL."""
-        return self.program.source
+        return "\n".join(dict.fromkeys(launch.program.source for launch in self.launches))
 
-    def run(self, session: Session, memory: Sequence[Block], scalars: Sequence[bytes]) -> None:
-        pipeline, config = self._ready or self._compiled(session)
-        session.launch(pipeline, config, bound(self.arguments, memory, scalars), self.work)
-
-    def _compiled(self, session: Session) -> tuple[Pipeline, LaunchConfig]:
-        pipeline = pipeline_of(session, self.program)
-        self._ready = pipeline, launch_shape(session, pipeline, self._grid)
+    def run(self, session: Session, memory: list[Block], scalars: Sequence[bytes]) -> None:
+        """``memory``: the arrays of the run, by their places."""
+        for place, nbytes in self.takes:
+            memory[place] = session.take(nbytes)
+        for launch in self.launches:
+            launch.run(session, memory, scalars)
+        for place, _ in self.takes:
+            memory[place] = None  # type: ignore[call-overload]
         self.generated = None
-        return self._ready
-
-
-@dataclass(frozen=True, slots=True)
-class ProductOperand:
-    """An operand of a product: its array, and where its elements lie in it."""
-
-    place: int
-    dtype: DType
-    layout: Strided
-
-    def at(self, memory: BufferBinding) -> Operand:
-        layout = self.layout
-        return Operand(memory, self.dtype, layout.shape, layout.strides, layout.offset)
-
-
-@dataclass(frozen=True, slots=True)
-class ProductStep:
-    """The launches of one matrix product and what is computed at its end."""
-
-    generated: GeneratedProduct
-    a: ProductOperand
-    b: ProductOperand
-    out: tuple[int, int]
-    arguments: tuple[BoundArgument, ...]
-    makes: tuple[tuple[int, int], ...]
-    work: Work
-    """Of all its launches."""
-
-    text: str
-    """The MSL of its kernels."""
-
-    @property
-    def name(self) -> str:
-        return f"matmul_{self.generated.product.name}"
-
-    def run(self, session: Session, memory: Sequence[Block], scalars: Sequence[bytes]) -> None:
-        a = self.a.at(memory[self.a.place].binding)
-        b = self.b.at(memory[self.b.place].binding)
-        (out,) = bound((self.out,), memory, scalars)
-        bindings = bound(self.arguments, memory, scalars)
-        run_product(session, self.generated.product, a, b, out, bindings)  # type: ignore[arg-type]
-
-
-Step = KernelStep | ProductStep
-
-
-def product_text(
-    session: Session, generated: GeneratedProduct, a: ProductOperand, b: ProductOperand
-) -> str:
-    """The MSL of the kernels that a product takes."""
-    found: list[str] = []
-
-    def collect(program: MslProgram, *_: Any) -> None:
-        found.append(program.source)
-
-    nothing = [UNBOUND] * len(generated.arguments)
-    run_product(session, generated.product, a.at(UNBOUND), b.at(UNBOUND), UNBOUND, nothing, collect)
-    return "\n".join(dict.fromkeys(found))
 
 
 def bound(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metal_runtime.device.pool import Block
+from metal_runtime.device.block import Block
 from metal_runtime.dtype import DType
 from metal_runtime.graph.operations import Operation
 from metal_runtime.strided import Shape, Strided

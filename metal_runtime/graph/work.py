@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from metal_runtime.graph.groups import Kernel
-from metal_runtime.graph.lowering import Compute, LoadAt, Term, terms_below
+from metal_runtime.graph.lowering import Access, Compute, LoadAt, Term, terms_below
 from metal_runtime.graph.trace import Ref
 from metal_runtime.recording.events import Work
 
@@ -18,16 +18,25 @@ def work_of(kernel: Kernel, written_bytes: int) -> Work:
     each_point = {id(term) for term in terms_below(*_of_each_point(kernel))}
     operations = points * len(kernel.reductions)
     if kernel.product is not None:
-        for side in (kernel.product.a, kernel.product.b):
-            read[side.source.ref] = math.prod(side.layout.shape) * side.source.dtype.itemsize
         operations += 2 * points * kernel.product.a.layout.shape[-1]
+        for side in (kernel.product.a, kernel.product.b):
+            if isinstance(side, Access):
+                size = math.prod(side.layout.shape)
+                read[side.source.ref] = size * side.source.dtype.itemsize
+            else:
+                operations += math.prod(side.shape) * _computed(side.root)
+    before = {id(term) for term in terms_below(*kernel.prologues())}
     for term in terms_below(*kernel.terms()):
         if isinstance(term, LoadAt):
             source = term.access.source
             read[source.ref] = read.get(source.ref, 0) or _elements(term) * source.dtype.itemsize
-        elif isinstance(term, Compute) and term.dtype.is_float:
+        elif isinstance(term, Compute) and term.dtype.is_float and id(term) not in before:
             operations += points if id(term) in each_point else rows
     return Work(sum(read.values()), written_bytes, operations)
+
+
+def _computed(root: Term) -> int:
+    return sum(isinstance(t, Compute) and t.dtype.is_float for t in terms_below(root))
 
 
 def _of_each_point(kernel: Kernel) -> list[Term]:

@@ -12,9 +12,9 @@ from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.ir.nodes import Kernel
 from metal_runtime.msl_types import Pointer, ValueType
-from metal_runtime.passes.pipeline import PASSES, Pass, optimize
+from metal_runtime.passes.pipeline import PASSES, Pass
 from metal_runtime.program import CompileOptions, MslProgram
-from metal_runtime.runtime.compile import DEFAULT_OPTIONS, function_to_ir, ir_to_program
+from metal_runtime.runtime.compile import DEFAULT_OPTIONS, function_to_ir, ir_to_program, optimized
 from metal_runtime.runtime.launch_shape import launch_config
 from metal_runtime.runtime.recorded_launch import argument_work
 from metal_runtime.runtime.session import Session
@@ -24,7 +24,7 @@ def kernel_program(
     kernel: Kernel, passes: Sequence[Pass] = PASSES, options: CompileOptions = DEFAULT_OPTIONS
 ) -> MslProgram:
     """The MSL program of an operator's kernel."""
-    return ir_to_program(optimize(kernel, passes), options)
+    return ir_to_program(optimized(kernel, passes), options)
 
 
 def python_program(

@@ -11,6 +11,8 @@ from metal_runtime.dtype import DType
 from metal_runtime.errors import DeviceError, DTypeError
 from metal_runtime.ops.promotion import can_store, dtype_name
 from metal_runtime.ops.scalars import Scalar, read_scalar
+from metal_runtime.recording.events import Direction
+from metal_runtime.recording.noting import transfer
 from metal_runtime.runtime.buffer_arguments import where
 from metal_runtime.runtime.session import Session
 
@@ -41,7 +43,9 @@ def foreign_operand(
 def upload(session: Session, array: np.ndarray[Any, Any]) -> MetalBuffer:
     """A buffer with the array's elements. Raises DTypeError."""
     buffer = session.empty(array.shape, DType.from_numpy(array.dtype))
-    buffer._elements()[...] = array
+    elements = buffer._elements()
+    with transfer(session.device_name, Direction.TO_DEVICE, buffer.nbytes):
+        elements[...] = array
     return buffer
 
 

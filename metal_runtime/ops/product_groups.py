@@ -24,33 +24,31 @@ from metal_runtime.ir.nodes import (
 from metal_runtime.msl_types import AddressSpace, Pointer, Vector
 from metal_runtime.ops.expressions import apply, convert
 from metal_runtime.ops.kernels import UINT
+from metal_runtime.ops.product_arguments import (
+    batch_function,
+    in_place_params,
+    in_place_start,
+)
 from metal_runtime.ops.products import (
-    SIZES,
     ULONG,
     Product,
     add,
-    batch_function,
-    batch_offset,
     four,
     grid_place,
     index,
     least,
-    longs,
+    line_of,
     mul,
     multiply_add,
     number,
-    out_param,
     product_program,
-    size,
-    source_param,
     splat,
+    store,
     store_four,
     store_function,
-    stride,
-    strides_param,
     total_at,
     totals,
-    uints,
+    up_to,
     zero,
 )
 from metal_runtime.program import MslProgram
@@ -65,8 +63,6 @@ THREADGROUP = (8, 8, 1)
 _PART = 4  # rows and columns of one thread
 _THREADS = 64
 
-_A_BATCH, _B_BATCH = strides_param("a_batch"), strides_param("b_batch")
-
 
 @functools.cache
 def group_program(product: Product) -> MslProgram:
@@ -79,32 +75,20 @@ def group_program(product: Product) -> MslProgram:
     rows, columns = _first("y"), _first("x")
     barrier = Barrier(BarrierScope.THREADGROUP)
     body: Block = (
-        Declare("batch", ULONG, grid_place("z")),
         Declare("x", ULONG, _within("x")),
         Declare("y", ULONG, _within("y")),
         Declare("thread_index", ULONG, add(mul(index("y"), number(THREADGROUP[0])), index("x"))),
         Declare("first_row", ULONG, rows),
         Declare("first_column", ULONG, columns),
-        Declare("a_start", ULONG, add(stride("a_offset"), batch_offset(index("batch"), _A_BATCH))),
-        Declare("b_start", ULONG, add(stride("b_offset"), batch_offset(index("batch"), _B_BATCH))),
+        *in_place_start(grid_place("z")),
         *(Declare(s.name, four(held), splat(zero(held), held)) for s in sums),
-        For(
-            "begin", ULONG, number(0), size("depth"), number(DEPTH),
-            (*_shares(product), barrier, _sums(product, sums), barrier),
+        up_to(
+            "begin", number(0), index("depth"),
+            (*_shares(product), barrier, _sums(product, sums), barrier), DEPTH,
         ),
         *(store_four(number(_PART * i), s, held) for i, s in enumerate(sums)),
         _stores(product),
     )  # fmt: skip
-    params = (
-        source_param("a", product.a),
-        source_param("b", product.b),
-        out_param(product.out),
-        *uints("rows", "columns", "depth"),
-        *longs("a_offset", "a_row", "a_depth", "b_offset", "b_depth", "b_column"),
-        SIZES,
-        _A_BATCH,
-        _B_BATCH,
-    )
     shared = Pointer(AddressSpace.THREADGROUP, held)
     arrays = (
         Array("a_tile", shared, (DEPTH * SIDE,)),
@@ -112,6 +96,7 @@ def group_program(product: Product) -> MslProgram:
         totals(held, _PART * _PART),
     )
     functions = (batch_function(), store_function(held))
+    params = in_place_params(product)
     return product_program("matmul_groups", product, params, body, functions, arrays)
 
 
@@ -135,27 +120,25 @@ def _shares(product: Product) -> Block:
     element = index("element")
     deep, across = apply("rem", element, number(DEPTH)), apply("div", element, number(DEPTH))
     row, k = add(index("first_row"), across), add(index("begin"), deep)
-    a_place = add(index("a_start"), mul(row, stride("a_row")), mul(k, stride("a_depth")))
-    a = _guarded(apply("lt", row, size("rows")), k, convert(Load("a", a_place, product.a), held))
+    a_place = add(index("a_start"), mul(row, index("a_row")), mul(k, index("a_depth")))
+    a = _guarded(apply("lt", row, index("rows")), k, convert(Load("a", a_place, product.a), held))
     column = add(index("first_column"), apply("rem", element, number(SIDE)))
     k = add(index("begin"), apply("div", element, number(SIDE)))
-    b_place = add(index("b_start"), mul(k, stride("b_depth")), mul(column, stride("b_column")))
+    b_place = add(index("b_start"), mul(k, index("b_depth")), mul(column, index("b_column")))
     b = _guarded(
-        apply("lt", column, size("columns")), k, convert(Load("b", b_place, product.b), held)
+        apply("lt", column, index("columns")), k, convert(Load("b", b_place, product.b), held)
     )
     writes: Block = (
         Assign(Load("a_tile", add(mul(deep, number(SIDE)), across), held), a),
         Assign(Load("b_tile", element, held), b),
     )
-    return (
-        For("element", ULONG, index("thread_index"), number(DEPTH * SIDE), number(_THREADS), writes),
-    )  # fmt: skip
+    return (up_to("element", index("thread_index"), number(DEPTH * SIDE), writes, _THREADS),)
 
 
 def _guarded(inside: Expr, k: Expr, value: Expr) -> Expr:
     held = value.type
     assert not isinstance(held, Vector)
-    there = apply("logical_and", inside, apply("lt", k, size("depth")))
+    there = apply("logical_and", inside, apply("lt", k, index("depth")))
     return Select(there, value, zero(held), held)  # type: ignore[arg-type]
 
 
@@ -177,36 +160,25 @@ def _sums(product: Product, sums: list[Read]) -> For:
             for i, s in enumerate(sums)
         ),
     )
-    return For("k", ULONG, number(0), number(DEPTH), number(1), steps)
+    return up_to("k", number(0), number(DEPTH), steps)
 
 
 def _stores(product: Product) -> For:
     """The thread's part, so far as it lies in the result."""
-    row, column = index("row"), index("column")
-    value = product.finished(
-        total_at(add(mul(index("i"), number(_PART)), index("j")), product.held),
-        row,
-        column,
-        index("batch"),
-    )
-    line = add(mul(index("batch"), size("rows")), row)
-    store = Assign(Load("out", add(mul(line, size("columns")), column), product.out), value)
+    total = total_at(add(mul(index("i"), number(_PART)), index("j")), product.held)
+    element = store(product, total, line_of(index("batch")))
     corner_row = add(index("first_row"), mul(index("y"), number(_PART)))
     corner_column = add(index("first_column"), mul(index("x"), number(_PART)))
 
     def left(length: str, corner: Expr) -> Expr:
         """How many of the thread's rows or columns lie in the result."""
-        beyond = apply("lt", size(length), corner)
-        room = apply("sub", size(length), corner)
+        beyond = apply("lt", index(length), corner)
+        room = apply("sub", index(length), corner)
         return Select(beyond, number(0), least(room, number(_PART)), ULONG)
 
-    return For(
-        "i", ULONG, number(0), left("rows", corner_row), number(1),
-        (
-            Declare("row", ULONG, add(corner_row, index("i"))),
-            For(
-                "j", ULONG, number(0), left("columns", corner_column), number(1),
-                (Declare("column", ULONG, add(corner_column, index("j"))), store),
-            ),
-        ),
+    across = up_to(
+        "j", number(0), left("columns", corner_column),
+        (Declare("column", ULONG, add(corner_column, index("j"))), element),
     )  # fmt: skip
+    down: Block = (Declare("row", ULONG, add(corner_row, index("i"))), across)
+    return up_to("i", number(0), left("rows", corner_row), down)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 
 from metal_runtime.ir.nodes import (
+    Array,
     Assign,
     Block,
     Construct,
@@ -17,39 +18,40 @@ from metal_runtime.ir.nodes import (
     For,
     If,
     Load,
-    Param,
     Read,
     Swizzle,
 )
+from metal_runtime.msl_types import AddressSpace, Pointer
 from metal_runtime.ops.expressions import apply, convert
+from metal_runtime.ops.product_arguments import (
+    COUNTS,
+    batch_function,
+    in_place_params,
+    in_place_start,
+    out_param,
+    source_param,
+)
 from metal_runtime.ops.products import (
-    SIZES,
     ULONG,
     Product,
     add,
-    batch_function,
-    batch_offset,
     four,
     grid_place,
     index,
     least,
-    longs,
+    line_of,
     mul,
     multiply_add,
     number,
-    out_param,
     product_program,
-    size,
-    source_param,
     splat,
+    store,
     store_four,
     store_function,
-    stride,
-    strides_param,
     sub,
     total_at,
     totals,
-    uints,
+    up_to,
     zero,
 )
 from metal_runtime.program import MslProgram
@@ -57,30 +59,40 @@ from metal_runtime.program import MslProgram
 DOT_LANES = 32
 """How many sums of a dot product grow side by side: they hide the latency of one operation."""
 
-_A_BATCH, _B_BATCH = strides_param("a_batch"), strides_param("b_batch")
-
 
 @functools.cache
 def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
     """``out[z][row][column]`` sums ``a[row][k] * b[k][column]`` over block z % splits of the depth.
 
     Grid: (columns / width rounded up, rows, batch * splits). A thread takes ``width`` columns side by
-    side, or what is left of them. ``adjacent``: the stride of b's columns is 1.
+    side; the last one's begin early enough, so that a few may be computed twice. Where the result is
+    narrower, it takes them one by one. ``adjacent``: the stride of b's columns is 1.
     """
     held = product.held
     vectors = range(width // 4)
+    k, column = index("k"), index("column")
+    b_column = number(1) if adjacent else index("b_column")
     sums = [Read(f"total{v}", four(held)) for v in vectors]
 
     def right(v: int) -> Construct:
         places = [number(4 * v + c) for c in range(4)]
-        steps = places if adjacent else [mul(p, stride("b_column")) for p in places]
+        if product.b_prologue is not None:
+            return Construct(tuple(Load("b_staged", place, held) for place in places), four(held))
+        steps = places if adjacent else [mul(p, b_column) for p in places]
         loads = (Load("b", add(index("here"), step), product.b) for step in steps)
         return Construct(tuple(convert(load, held) for load in loads), four(held))
 
-    across = index("first") if adjacent else mul(index("first"), stride("b_column"))
-    here = add(index("b_start"), mul(index("k"), stride("b_depth")), across)
+    def right_of(column: Expr) -> Expr:
+        """Where the element of ``b`` lies that meets the factor."""
+        return add(index("b_start"), mul(index("k"), index("b_depth")), mul(column, b_column))
+
+    here = right_of(index("first"))
+    a_place = add(index("a_line"), mul(index("k"), index("a_depth")))
+    left = product.element("a", a_place, index("row"), k)
+    single = product.element("b", right_of(column), column, k)
     steps: Block = (
-        Declare("factor", held, _element("a", product, index("k"))),
+        Declare("factor", held, left),
+        *_staged(product, "b", single, "column", index("first"), width),
         Declare("here", ULONG, here),
         *(
             Assign(sums[v], multiply_add(splat(Read("factor", held), held), right(v), sums[v]))
@@ -91,31 +103,32 @@ def columns_program(product: Product, width: int, adjacent: bool) -> MslProgram:
         *(Declare(s.name, four(held), splat(zero(held), held)) for s in sums),
         _deep(steps),
         *(store_four(number(4 * v), sums[v], held) for v in vectors),
-        For(
-            "column", ULONG, index("first"), add(index("first"), number(width)), number(1),
+        up_to(
+            "column",
+            index("first"),
+            add(index("first"), number(width)),
             (_store(product, total_at(sub(index("column"), index("first")), held)),),
         ),
-    )  # fmt: skip
+    )
     total = Read("total", held)
-    left = _element("a", product, index("k"))
-    single = _element("b", product, index("k"), index("column"), adjacent)
     one: Block = (
         Declare("total", held, zero(held)),
         _deep((Assign(total, multiply_add(left, single, total)),)),
         _store(product, total),
     )
+    begin = mul(grid_place("x"), number(width))
     body: Block = (
         *_start(),
-        Declare("first", ULONG, mul(grid_place("x"), number(width))),
         If(
-            apply("le", add(index("first"), number(width)), size("columns")),
-            many,
-            (For("column", ULONG, index("first"), size("columns"), number(1), one),),
+            apply("le", number(width), index("columns")),
+            (Declare("first", ULONG, least(begin, sub(index("columns"), number(width)))), *many),
+            (up_to("column", begin, index("columns"), one),),
         ),
     )
     functions = (batch_function(), store_function(held))
     name = f"matmul_{width}_columns" if adjacent else f"matmul_{width}_strided_columns"
-    return product_program(name, product, _params(product), body, functions, (totals(held, width),))
+    arrays = (totals(held, width), *_stages(product, width))
+    return product_program(name, product, in_place_params(product), body, functions, arrays)
 
 
 @functools.cache
@@ -129,38 +142,51 @@ def dots_program(product: Product) -> MslProgram:
     sums = [Read(f"total{v}", four(held)) for v in vectors]
     total = Read("total", held)
 
-    def element(name: str, place: Expr) -> Expr:
-        source = product.a if name == "a" else product.b
-        return convert(Load(name, place, source), held)
+    column = index("column")
 
-    def parts(name: str, v: int) -> Construct:
-        places = [add(index(f"{name}_here"), number(4 * v + c)) for c in range(4)]
-        return Construct(tuple(element(name, place) for place in places), four(held))
+    def element(side: str, at: Expr) -> Expr:
+        line = index("row") if side == "a" else column
+        return product.element(side, add(index(f"{side}_line"), at), line, at)
+
+    def parts(side: str, v: int) -> Construct:
+        places = [number(4 * v + c) for c in range(4)]
+        if prologues[side] is not None:
+            loads = [Load(f"{side}_staged", place, held) for place in places]
+            return Construct(tuple(loads), four(held))
+        return Construct(tuple(element(side, add(index("k"), p)) for p in places), four(held))
+
+    prologues = {"a": product.a_prologue, "b": product.b_prologue}
 
     whole = sub(index("end"), apply("rem", sub(index("end"), index("begin")), number(DOT_LANES)))
-    line = add(index("b_start"), mul(index("column"), stride("b_column")))
+    line = add(index("b_start"), mul(index("column"), index("b_column")))
     steps: Block = (
-        Declare("a_here", ULONG, add(index("a_start"), index("k"))),
-        Declare("b_here", ULONG, add(index("b_line"), index("k"))),
+        *(
+            loop
+            for side in "ab"
+            for loop in _staged(
+                product, side, element(side, index("deep")), "deep", index("k"), DOT_LANES
+            )
+        ),
         *(Assign(sums[v], multiply_add(parts("a", v), parts("b", v), sums[v])) for v in vectors),
     )
-    left = element("a", add(index("a_start"), index("k")))
-    right = element("b", add(index("b_line"), index("k")))
+    left, right = element("a", index("k")), element("b", index("k"))
     body: Block = (
         *_start(),
         Declare("column", ULONG, grid_place("x")),
         Declare("b_line", ULONG, line),
         Declare("whole", ULONG, whole),
         *(Declare(s.name, four(held), splat(zero(held), held)) for s in sums),
-        For("k", ULONG, index("begin"), index("whole"), number(DOT_LANES), steps),
+        up_to("k", index("begin"), index("whole"), steps, DOT_LANES),
         Declare("total", held, _sum_of([Swizzle(s, c, held) for s in sums for c in "xyzw"])),
-        For(
-            "k", ULONG, index("whole"), index("end"), number(1),
-            (Assign(total, multiply_add(left, right, total)),),
+        up_to(
+            "k", index("whole"), index("end"), (Assign(total, multiply_add(left, right, total)),)
         ),
         _store(product, total),
-    )  # fmt: skip
-    return product_program("matmul_dots", product, _params(product), body, (batch_function(),), ())
+    )
+    arrays = _stages(product, DOT_LANES)
+    return product_program(
+        "matmul_dots", product, in_place_params(product), body, (batch_function(),), arrays
+    )
 
 
 @functools.cache
@@ -169,82 +195,63 @@ def finish_program(product: Product) -> MslProgram:
     held = product.held
     total = Read("total", held)
     line = add(
-        mul(add(mul(index("batch"), size("splits")), index("k")), size("rows")), index("row")
+        mul(add(mul(index("batch"), index("splits")), index("k")), index("rows")), index("row")
     )
-    part = Load("parts", add(mul(line, size("columns")), index("column")), held)
+    part = Load("parts", add(mul(line, index("columns")), index("column")), held)
     step: Block = (Assign(total, add(total, part)),)
     body: Block = (
         Declare("column", ULONG, grid_place("x")),
         Declare("row", ULONG, grid_place("y")),
         Declare("batch", ULONG, grid_place("z")),
-        Declare("line", ULONG, mul(add(mul(index("batch"), size("rows")), index("row")), size("columns"))),
+        *COUNTS.declared,
+        Declare("line", ULONG, line_of(index("batch"))),
         Declare("total", held, zero(held)),
-        For("k", ULONG, number(0), size("splits"), number(1), step),
+        up_to("k", number(0), index("splits"), step),
         _store(product, total),
-    )  # fmt: skip
-    params = (
-        source_param("parts", held),
-        out_param(product.out),
-        *uints("rows", "columns", "splits"),
     )
+    params = (source_param("parts", held), out_param(product.out), COUNTS.param)
     return product_program("matmul_finish", product, params, body, (), ())
 
 
 # --- what they share -----------------------------------------------------------------------------
 
 
-def _params(product: Product) -> tuple[Param, ...]:
-    return (
-        source_param("a", product.a),
-        source_param("b", product.b),
-        out_param(product.out),
-        *uints("rows", "columns", "depth", "block", "splits"),
-        *longs("a_offset", "a_row", "a_depth", "b_offset", "b_depth", "b_column"),
-        SIZES,
-        _A_BATCH,
-        _B_BATCH,
-    )
+def _stages(product: Product, count: int) -> tuple[Array, ...]:
+    """For each operand that is computed, so many elements of it."""
+    prologues = {"a": product.a_prologue, "b": product.b_prologue}
+    shared = Pointer(AddressSpace.THREAD, product.held)
+    return tuple(Array(f"{side}_staged", shared, (count,)) for side, p in prologues.items() if p)
+
+
+def _staged(product: Product, side: str, value: Expr, name: str, begin: Expr, count: int) -> Block:
+    """Computes the next elements of an operand, ``value`` at each ``name``, in a loop that vectorises."""
+    if (product.a_prologue if side == "a" else product.b_prologue) is None:
+        return ()
+    place = Load(f"{side}_staged", sub(index(name), begin), product.held)
+    return (up_to(name, begin, add(begin, number(count)), (Assign(place, value),)),)
 
 
 def _start() -> Block:
     """The row and the batch of the thread, the block of the depth that it sums, and where its operands begin."""
-    z = grid_place("z")
-    split = apply("rem", z, size("splits"))
-    a = add(
-        stride("a_offset"),
-        batch_offset(index("batch"), _A_BATCH),
-        mul(index("row"), stride("a_row")),
-    )
-    b = add(stride("b_offset"), batch_offset(index("batch"), _B_BATCH))
+    z, splits = grid_place("z"), index("splits")
+    block = apply("div", add(index("depth"), sub(splits, number(1))), splits)
     return (
+        *in_place_start(apply("div", z, splits)),
         Declare("row", ULONG, grid_place("y")),
-        Declare("batch", ULONG, apply("div", z, size("splits"))),
-        Declare("line", ULONG, mul(add(mul(z, size("rows")), index("row")), size("columns"))),
-        Declare("begin", ULONG, mul(split, size("block"))),
-        Declare("end", ULONG, least(add(index("begin"), size("block")), size("depth"))),
-        Declare("a_start", ULONG, a),
-        Declare("b_start", ULONG, b),
-    )  # fmt: skip
-
-
-def _element(
-    name: str, product: Product, k: Expr, column: Expr | None = None, adjacent: bool = False
-) -> Expr:
-    """An element of ``a`` in the thread's row, or of ``b`` in a column, as it is summed."""
-    place = add(index(f"{name}_start"), mul(k, stride(f"{name}_depth")))
-    if column is not None:
-        place = add(place, column if adjacent else mul(column, stride("b_column")))
-    source = product.a if name == "a" else product.b
-    return convert(Load(name, place, source), product.held)
+        Declare("block", ULONG, block),
+        Declare("line", ULONG, line_of(z)),
+        Declare("begin", ULONG, mul(apply("rem", z, splits), index("block"))),
+        Declare("end", ULONG, least(add(index("begin"), index("block")), index("depth"))),
+        Declare("a_line", ULONG, add(index("a_start"), mul(index("row"), index("a_row")))),
+    )
 
 
 def _deep(body: Block) -> For:
-    return For("k", ULONG, index("begin"), index("end"), number(1), body)
+    return up_to("k", index("begin"), index("end"), body)
 
 
 def _store(product: Product, total: Expr) -> Assign:
-    value = product.finished(total, index("row"), index("column"), index("batch"))
-    return Assign(Load("out", add(index("line"), index("column")), product.out), value)
+    return store(product, total, index("line"))
 
 
 def _sum_of(parts: list[Swizzle]) -> Expr:

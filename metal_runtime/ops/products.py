@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from metal_runtime.dtype import DType
 from metal_runtime.ir.nodes import (
@@ -20,26 +20,26 @@ from metal_runtime.ir.nodes import (
     Cast,
     Constant,
     Construct,
-    Declare,
     Evaluate,
     Expr,
+    For,
     Function,
     Kernel,
     Load,
     Param,
     Read,
     Return,
-    Stmt,
     Swizzle,
 )
+from metal_runtime.ir.walk import walk
 from metal_runtime.msl_types import VOID, AddressSpace, Pointer, Vector
 from metal_runtime.ops.compiled import kernel_program
 from metal_runtime.ops.expressions import apply, convert, functions_called
-from metal_runtime.ops.kernels import UINT, pointer
+from metal_runtime.ops.kernels import UINT
 from metal_runtime.ops.promotion import dtype_name
 from metal_runtime.passes.common_subexpressions import common_subexpressions
 from metal_runtime.passes.pipeline import PASSES
-from metal_runtime.program import MslProgram
+from metal_runtime.program import CompileOptions, MslProgram
 
 ULONG = DType.UINT64
 LONG = DType.INT64
@@ -61,6 +61,29 @@ class Epilogue:
     key: Hashable
     build: Finish = field(compare=False)
     params: tuple[Param, ...] = ()
+    functions: tuple[Function, ...] = ()
+    """What it calls that users wrote, each before its callers."""
+
+
+Element = Callable[[Expr, Expr, Expr], Expr]
+"""(matrix, line, depth) -> an operand's element. The places are ulong; matrices count in C order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prologue:
+    """What computes an operand's elements where they are packed; equal to another of the same ``key`` and parameters."""
+
+    key: Hashable
+    build: Element = field(compare=False)
+    name: str = field(compare=False)
+    """The word for it in the kernel's name."""
+
+    adjacent: bool
+    """Whether what it reads lies side by side along the lines, not along the depth."""
+
+    params: tuple[Param, ...] = ()
+    functions: tuple[Function, ...] = ()
+    """What it calls that users wrote, each before its callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,10 @@ class Product:
     result: DType
     out: DType
     epilogue: Epilogue | None = None
+    a_prologue: Prologue | None = None
+    """Of an operand whose elements are computed where they are multiplied, once each."""
+
+    b_prologue: Prologue | None = None
 
     @property
     def held(self) -> DType:
@@ -83,7 +110,19 @@ class Product:
     @property
     def partial(self) -> Product:
         """The same operands, with sums of a part of the depth stored as they are."""
-        return Product(self.a, self.b, self.held, self.held)
+        return replace(self, result=self.held, out=self.held, epilogue=None)
+
+    def element(self, side: str, place: Expr, line: Expr, depth: Expr) -> Expr:
+        """The element of ``a`` or ``b`` at a place in memory, or what computes it of ``batch``, line and depth."""
+        prologue = self.a_prologue if side == "a" else self.b_prologue
+        if prologue is not None:
+            return convert(prologue.build(index("batch"), line, depth), self.held)
+        return convert(Load(side, place, self.a if side == "a" else self.b), self.held)
+
+    @property
+    def of_panels(self) -> Product:
+        """The same once its operands are packed: one kernel whatever they were packed from."""
+        return Product(self.held, self.held, self.result, self.out, self.epilogue)
 
     def finished(self, total: Expr, row: Expr, column: Expr, batch: Expr) -> Expr:
         """What is stored for a sum."""
@@ -134,14 +173,9 @@ def index(name: str) -> Read:
     return Read(name, ULONG)
 
 
-def size(name: str) -> Expr:
-    """An unsigned parameter, as an index."""
-    return Cast(Read(name, UINT), ULONG)
-
-
-def stride(name: str) -> Expr:
-    """A signed parameter, as an index: negative strides wrap, and so does the sum that they are part of."""
-    return Cast(Read(name, LONG), ULONG)
+def up_to(name: str, begin: Expr, end: Expr, body: Block, step: int = 1) -> For:
+    """A loop over an index."""
+    return For(name, ULONG, begin, end, number(step), body)
 
 
 def blocks(length: Expr, block: int) -> Expr:
@@ -225,67 +259,31 @@ def store_function(held: DType) -> Function:
     return Function("store_four", params, VOID, body)
 
 
-# --- batches -------------------------------------------------------------------------------------
-
-SIZES = Param("batch_sizes", Vector(UINT, BATCH_AXES))
+# --- the result ----------------------------------------------------------------------------------
 
 
-def strides_param(name: str) -> Param:
-    """The batch strides of an operand."""
-    return Param(name, Vector(LONG, BATCH_AXES))
+def line_of(batch: Expr) -> Expr:
+    """Where ``row`` begins in the result."""
+    return mul(add(mul(batch, index("rows")), index("row")), index("columns"))
 
 
-def batch_offset(batch: Expr, strides: Param) -> Call:
-    """Where a batch's matrix begins, in whatever the strides count."""
-    sizes = Read(SIZES.name, Vector(UINT, BATCH_AXES))
-    return Call("batch_offset", (batch, sizes, Read(strides.name, Vector(LONG, BATCH_AXES))), ULONG)
-
-
-def batch_function() -> Function:
-    """The batch's number -> its place along each axis (x outermost) -> the sum of places times strides."""
-    sizes, strides = Read("sizes", Vector(UINT, 4)), Read("strides", Vector(LONG, 4))
-    rest: Expr = index("batch")
-    body: list[Stmt] = []
-    terms: list[Expr] = []
-    for axis in "wzy":
-        length = Cast(Swizzle(sizes, axis, UINT), ULONG)
-        terms.append(mul(apply("rem", rest, length), Cast(Swizzle(strides, axis, LONG), ULONG)))
-        body.append(Declare(f"beyond_{axis}", ULONG, apply("div", rest, length)))
-        rest = index(f"beyond_{axis}")
-    terms.append(mul(rest, Cast(Swizzle(strides, "x", LONG), ULONG)))
-    body.append(Return(add(*terms)))
-    params = (
-        Param("batch", ULONG),
-        Param("sizes", sizes.type),
-        Param("strides", strides.type),
-    )
-    return Function("batch_offset", params, ULONG, tuple(body))
+def store(product: Product, total: Expr, line: Expr) -> Assign:
+    """What a sum comes to goes to ``column`` of the line."""
+    row, column = index("row"), index("column")
+    value = product.finished(total, row, column, index("batch"))
+    return Assign(Load("out", add(line, column), product.out), value)
 
 
 # --- programs ------------------------------------------------------------------------------------
 
 
-def uints(*names: str) -> tuple[Param, ...]:
-    """Unsigned parameters."""
-    return tuple(Param(n, UINT) for n in names)
-
-
-def longs(*names: str) -> tuple[Param, ...]:
-    """Signed parameters of 64 bits."""
-    return tuple(Param(n, LONG) for n in names)
-
-
-def source_param(name: str, dtype: DType | Vector) -> Param:
-    return Param(name, Pointer(AddressSpace.DEVICE, dtype, const=True))
-
-
-def out_param(dtype: DType) -> Param:
-    return Param("out", pointer(dtype))
-
-
 def lean_program(kernel: Kernel) -> MslProgram:
-    """The program of a kernel that names what it uses twice: looking for it takes seconds in a tile of 14 x 32."""
-    return kernel_program(kernel, [p for p in PASSES if p is not common_subexpressions])
+    """The program of a kernel that names what it uses twice: looking for it takes seconds in a tile of 14 x 32.
+
+    What operators compute at either end is rounded as in kernels of their own: sums say ``fma`` themselves.
+    """
+    passes = [p for p in PASSES if p is not common_subexpressions]
+    return kernel_program(kernel, passes, CompileOptions(contract=False))
 
 
 def product_program(
@@ -296,10 +294,15 @@ def product_program(
     functions: tuple[Function, ...],
     arrays: tuple[Array, ...],
 ) -> MslProgram:
-    """The program of a product's kernel, its epilogue's parameters and functions included."""
-    value = product.finished(
-        Read("total", product.held), index("row"), index("column"), index("batch")
-    )
-    own = () if product.epilogue is None else product.epilogue.params
-    called = (*functions, *functions_called(value))
-    return lean_program(Kernel(f"{name}_{product.name}", (*params, *own), body, called, arrays))
+    """The program of a product's kernel, with the parameters of its epilogue and the functions that are called."""
+    epilogue = product.epilogue
+    own = () if epilogue is None else epilogue.params
+    called = {f.name: f for f in functions}
+    for node in walk(*body):
+        if isinstance(node, Call):
+            called.update((f.name, f) for f in functions_called(node))
+    for part in (product.a_prologue, product.b_prologue, epilogue):
+        if part is not None:
+            called.update((f.name, f) for f in part.functions)
+    kernel = Kernel(f"{name}_{product.name}", (*params, *own), body, tuple(called.values()), arrays)
+    return lean_program(kernel)

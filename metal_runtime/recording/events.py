@@ -118,7 +118,8 @@ class CompileEvent:
     thread: int
     kernel: str
     stage: str
-    """``python`` (to IR), ``passes``, ``emit`` (to MSL), ``check``, ``translate`` (MSL to C++), ``clang``, ``load``, ``metal``."""
+    """``find`` (on disk), ``python`` (to IR), ``passes``, ``emit`` (to MSL), ``check``, ``translate`` (MSL to C++), ``clang``,
+    ``load``; ``library`` and ``pipeline`` on Metal."""
 
     cache: Cache
     why: str

@@ -11,7 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from metal_runtime.recording.events import Event, KernelFacts, LaunchEvent, LiveBlock, Place, Work
+from metal_runtime.recording.events import (
+    Event,
+    KernelFacts,
+    LaunchEvent,
+    LiveBlock,
+    Place,
+    PoolAction,
+    PoolEvent,
+    Work,
+)
 from metal_runtime.recording.places import RawPlace, caller
 
 CAPACITY = 1 << 17
@@ -86,10 +95,10 @@ class Recorder:
 
     # --- noting ----------------------------------------------------------------------------------
 
-    def note(self, kind: type, begin: int, end: int, *fields: Any) -> None:
-        """An event of a kind; ``fields`` are those behind its thread, of which a place is the last."""
+    def note(self, kind: type, *fields: Any) -> None:
+        """An event of a kind; ``fields`` are those behind its number, of which a place is the last."""
         number = next(self._numbers)
-        self._ring[number & self._mask] = (number, kind, begin, end, threading.get_ident(), *fields)
+        self._ring[number & self._mask] = (number, kind, *fields)
 
     def begin_launch(self) -> tuple[int, int]:
         """A launch is about to be made: its number, and the address of two words of 64 bits for its device's times."""
@@ -103,9 +112,25 @@ class Recorder:
         """
         self._ring[number & self._mask] = (number, LaunchEvent, *fields)
 
-    def took(self, device: str, address: int, nbytes: int) -> None:
-        """Memory was taken from the pool, for the line that is running."""
-        self.live[address] = LiveBlock(device, address, nbytes, now(), place_of(caller()))
+    def note_memory(
+        self,
+        action: PoolAction,
+        device: str,
+        address: int,
+        nbytes: int,
+        used_bytes: int,
+        allocated_bytes: int,
+        blocks: int,
+    ) -> None:
+        """Memory at an address changed hands, for the line that is running; the figures are those of the pool then."""
+        at, place = now(), caller()
+        if action is PoolAction.RELEASE:
+            self.live.pop(address, None)
+        elif action is not PoolAction.TRIM:
+            self.live[address] = LiveBlock(device, address, nbytes, at, place_of(place))
+        self.note(
+            PoolEvent, at, at, threading.get_ident(), device, action, nbytes, used_bytes, allocated_bytes, blocks, place
+        )  # fmt: skip
 
     def owned(self, address: int, place: RawPlace | None) -> None:
         """Memory belongs to a buffer that another line made, before it was known to need any."""
@@ -114,10 +139,6 @@ class Recorder:
             self.live[address] = LiveBlock(
                 block.device, address, block.nbytes, block.since, place_of(place)
             )
-
-    def released(self, address: int) -> None:
-        """Memory went back to the pool."""
-        self.live.pop(address, None)
 
     # --- reading ---------------------------------------------------------------------------------
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metal_runtime.buffer import MetalBuffer
-from metal_runtime.device.pool import Block
+from metal_runtime.device.block import Block
 from metal_runtime.device.protocol import UNBOUND, Binding, BufferBinding
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError, LaunchError
 from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, Vector, element_of, type_name
 from metal_runtime.program import Argument, ArgumentKind
+from metal_runtime.recording.events import Direction
+from metal_runtime.recording.noting import transfer
 from metal_runtime.runtime.value_arguments import described, is_bytes, pack_struct, pack_value
 
 if TYPE_CHECKING:
@@ -131,7 +133,8 @@ class Uploads:
         if written:
             self.session.synchronize()
         for upload in written:
-            np.copyto(upload.array, upload.view())
+            with transfer(self.session.device_name, Direction.TO_HOST, upload.array.nbytes):
+                np.copyto(upload.array, upload.view())
         for view, copy, was_written in self.strided:
             if was_written:
                 self.session.graph.assign(view, copy)
@@ -255,7 +258,8 @@ class Uploads:
             block = self.session.pool.take(array.nbytes)
             upload = self.by_memory[key] = Upload(array, block, argument.name)
             self.session.synchronize()  # the memory may still be read by the launch that had it before
-            np.copyto(upload.view(), array)
+            with transfer(self.session.device_name, Direction.TO_DEVICE, array.nbytes):
+                np.copyto(upload.view(), array)
         if argument.written:
             # The array passed here is writable, as the one that came first may not be.
             upload.array, upload.written = array, True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import linecache
+import tokenize
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
@@ -13,8 +16,10 @@ from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline, Stream
 from metal_runtime.program import Argument
 from metal_runtime.recording.events import KernelFacts, Place
+from metal_runtime.recording.noting import note_error
 from metal_runtime.recording.places import caller
 from metal_runtime.recording.recorder import RECORDER, now
+from metal_runtime.source import SourceSpan
 
 RawWork = tuple[int, int, int | None]
 """A Work that is one only once it is read: a plain tuple is made in a fifth of the time."""
@@ -40,8 +45,9 @@ def recorded_launch(
     begin = now()
     try:
         stream.launch(pipeline, config, bindings, times if measured else 0)
-    except BaseException:
+    except BaseException as error:
         measured = False
+        note_error(device, error)
         raise
     finally:
         end = now()
@@ -90,10 +96,21 @@ def _register(device: str, pipeline: Pipeline) -> None:
         strategy=pipeline.strategy,
         msl=program.source,
         place=None if span is None else Place(span.file, span.line),
-        python="",
+        python="" if span is None else _python_text(span),
         threadgroup_bytes=signature.threadgroup_bytes or 0,
     )
     _kept[id(pipeline)] = pipeline
+
+
+def _python_text(span: SourceSpan) -> str:
+    """The function that begins there; empty where the file is not Python, or gone."""
+    lines = linecache.getlines(span.file)[span.line - 1 :]
+    if not span.file.endswith(".py") and not span.file.startswith("<ipython"):
+        return ""
+    try:
+        return "".join(inspect.getblock(lines)) if lines else ""
+    except (SyntaxError, tokenize.TokenError):  # the file has changed since
+        return ""
 
 
 _kept: dict[int, Pipeline] = {}

@@ -16,13 +16,15 @@ import numpy as np
 
 from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.buffer_host import ArrayGraph
+from metal_runtime.device.block import Block
 from metal_runtime.device.launch_config import LaunchConfig
-from metal_runtime.device.pool import Block, Pool
+from metal_runtime.device.pool import Pool
 from metal_runtime.device.protocol import Binding, Device, Pipeline, Stream
 from metal_runtime.device.registry import open_device
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DeviceError, IrisError
 from metal_runtime.logging import get_logger
+from metal_runtime.recording.noting import waiting
 from metal_runtime.recording.recorder import RECORDER
 from metal_runtime.runtime.cache import ProgramCache
 from metal_runtime.runtime.kernel_registry import KernelRegistry
@@ -75,6 +77,8 @@ class Session:
         self.programs = ProgramCache(lambda program: self.device.load(program))
         self.closed = False
         """For good; ``sessions.py`` puts a fresh session in its place."""
+        self.winners: dict[Any, Any] = {}
+        """What was measured fastest of the library's own kernels, by dtypes and sizes."""
         self._retired: deque[tuple[int, Stream]] = deque()
         self.has_streams = False
         """Whether there ever was a stream besides the default one."""
@@ -158,6 +162,7 @@ class Session:
                         max_cached_bytes=(device.traits.memory_bytes // 4) or None,
                         synchronize=self.wait,
                         moments=(device.launched, device.ended),
+                        name=self.device_name,
                     )
                 pool = self._pool
         return pool
@@ -224,7 +229,7 @@ class Session:
     def wait(self) -> None:
         """Waits until every launch has ended. Raises KernelFault for one that failed."""
         if self._device is not None and not self.closed:
-            self._device.synchronize()
+            self._await(self._device)
 
     def synchronize(self) -> None:
         """Runs what operators have recorded, and waits until all has ended. Raises KernelFault."""
@@ -236,7 +241,14 @@ class Session:
                 graph.flush_all()
             else:
                 graph.flush()
-        device.synchronize()
+        self._await(device)
+
+    def _await(self, device: Device) -> None:
+        if RECORDER.on:
+            with waiting(self.device_name):
+                device.synchronize()
+        else:
+            device.synchronize()
 
     # --- operators -------------------------------------------------------------------------------
 

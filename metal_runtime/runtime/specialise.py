@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metal_runtime.msl_types import Pointer, ValueType, type_name
 from metal_runtime.program import MslProgram
+from metal_runtime.recording.noting import compile_stage
 from metal_runtime.runtime import program_store
 from metal_runtime.runtime.accesses import AccessBounds, AccessText
 from metal_runtime.runtime.launch import LaunchPlan, open_plans
@@ -101,12 +102,27 @@ def specialise(
 
     texts = [(parameter, type_name(type_)) for parameter, type_ in types.items()]
     key = program_key(function, "program", name, texts, sorted(inferred))
-    stored = None if key is None else program_store.get(key)
-    if not isinstance(stored, CompiledText):
+    stored = _stored(name, key)
+    if stored is None:
         stored = _compile(make_ir())
         if key is not None:
             program_store.put(key, stored)
     return Specialisation(name, stored, make_ir)
+
+
+def _stored(name: str, key: str | None) -> CompiledText | None:
+    """What an earlier process compiled the function to."""
+    with compile_stage(name, "find") as stage:
+        found = None if key is None else program_store.get(key)
+        if isinstance(found, CompiledText):
+            stage.hit("an earlier process compiled this text for these types")
+            return found
+        stage.miss(
+            "it refers to something that may change, so each process compiles it"
+            if key is None
+            else "this text was not compiled for these types before"
+        )
+    return None
 
 
 def _compile(kernel: Kernel) -> CompiledText:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer
-from metal_runtime.dtype import DType
 from metal_runtime.errors import LaunchError
-from metal_runtime.program import ArgumentKind
 from metal_runtime.runtime.argument_types import type_key
-from metal_runtime.runtime.launch import LaunchPlan
 from metal_runtime.runtime.launch_shape import extent
 from metal_runtime.runtime.program_key import program_key
 from metal_runtime.runtime.session import Session
 from metal_runtime.runtime.tile_constants import default_configuration, with_constants
+from metal_runtime.runtime.tuning_trial import Call, Trial, Variant, value_in
 from metal_runtime.tune import store
-from metal_runtime.tune.measure import best_of, device_seconds
+from metal_runtime.tune.measure import best_of
 from metal_runtime.tune.space import (
     THREADGROUP,
     Configuration,
@@ -33,35 +31,19 @@ from metal_runtime.tune.space import (
 
 Shapes = tuple[tuple[int, ...], ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What a caller passes; threads, threadgroup and memory may be functions of the configuration."""
-
-    args: Sequence[Any]
-    threads: Any
-    threadgroup: Any = None
-    memory: Any = None
-
-    def in_configuration(self, configuration: Configuration) -> Call:
-        """The call with everything known."""
-        threadgroup = _value(self.threadgroup, configuration)
-        if threadgroup is None:
-            threadgroup = configuration.get(THREADGROUP)
-        threads, memory = _value(self.threads, configuration), _value(self.memory, configuration)
-        return Call(self.args, threads, threadgroup, memory)
-
-
-def _value(given: Any, configuration: Configuration) -> Any:
-    return given(dict(configuration)) if callable(given) else given
+_CALLS_KEPT = 4096  # of a kernel, for which nothing is rounded or looked up any more
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """The kernel with some values of its constants: how to launch it, and its plan for the arguments of a call."""
+class _Chosen:
+    """What calls like one before are launched as."""
 
-    launch: Callable[[Call], None]
-    plan: Callable[[Sequence[Any], Session], LaunchPlan]
+    launch: Callable[..., None]
+    """Of the variant."""
+
+    configuration: Configuration
+    threadgroup: Any
+    is_default: bool
 
 
 class Tuner:
@@ -83,38 +65,75 @@ class Tuner:
         self._default = default_configuration(function, space)
         self._variants = {_constants_text(self._default): own}
         self._winners: dict[Any, Configuration] = {}
+        self._calls: dict[Any, _Chosen] = {}
         self._lock = threading.RLock()
 
-    def launch(self, call: Call, session: Session) -> None:
+    def launch(
+        self, args: Sequence[Any], threads: Any, threadgroup: Any, memory: Any, session: Session
+    ) -> None:
         """One launch, whatever was measured before it. Raises what a launch without ``tile=`` raises."""
-        if not settings.tuning():
-            self._launch_as(self._default, call)
-            return
-        shapes = _shapes(self._name, call, self._default)
-        threadgroup = _given(call.threadgroup)
-        key = session.device_name, type_key(call.args), shapes, threadgroup
-        chosen = self._winners.get(key)
+        size = threads(dict(self._default)) if callable(threads) else threads
+        group = "of a function" if callable(threadgroup) else threadgroup
+        described = [  # measurably faster than a call for each
+            (a._shape, a._dtype) if a.__class__ is MetalBuffer else _described(a) for a in args
+        ]
+        try:
+            key = session.device_name, size, group, *described
+            chosen = self._calls.get(key)
+        except TypeError:  # something cannot be hashed
+            key, chosen = None, None
         if chosen is None:
-            with self._lock:
-                chosen = self._winners.get(key) or self._measured(call, session, shapes)
-                self._launch_as(chosen, call)  # a call that cannot run is no reason to remember
-                self._winners[key] = chosen
+            self._launch_first(key, Call(args, threads, threadgroup, memory), session)
             return
-        self._launch_as(chosen, call)
+        configuration = chosen.configuration
+        if callable(threads) and not chosen.is_default:
+            size = threads(dict(configuration))
+        if threadgroup is not None:
+            threadgroup = value_in(configuration, threadgroup)
+        if threadgroup is None:
+            threadgroup = chosen.threadgroup
+        if memory is not None:
+            memory = value_in(configuration, memory)
+        chosen.launch(args, size, threadgroup, memory, session)
 
-    def _launch_as(self, configuration: Configuration, call: Call) -> None:
-        self._variant(configuration).launch(call.in_configuration(configuration))
+    def _launch_first(self, key: Any, call: Call, session: Session) -> None:
+        """The launch of a call that is like none before, which is remembered when it could run."""
+        configuration = self._launch_chosen(call, session)
+        if key is not None:
+            if len(self._calls) >= _CALLS_KEPT:
+                self._calls.clear()
+            is_default = configuration == self._default
+            group = configuration.get(THREADGROUP)
+            launch = self._variant(configuration).launch
+            self._calls[key] = _Chosen(launch, configuration, group, is_default)
+
+    def _launch_chosen(self, call: Call, session: Session) -> Configuration:
+        """Launches in the configuration of the call's class, and gives it."""
+        if not settings.tuning():
+            return self._launch_as(self._default, call)
+        shapes = _shapes(self._name, call, self._default)
+        key = session.device_name, type_key(call.args), shapes, _given(call.threadgroup)
+        chosen = self._winners.get(key)
+        if chosen is not None:
+            return self._launch_as(chosen, call)
+        with self._lock:
+            chosen = self._winners.get(key) or self._measured(call, session, shapes)
+            self._launch_as(chosen, call)  # a call that cannot run is no reason to remember
+            self._winners[key] = chosen
+        return chosen
+
+    def _launch_as(self, configuration: Configuration, call: Call) -> Configuration:
+        self._variant(configuration).run(call.in_configuration(configuration))
+        return configuration
 
     def _measured(self, call: Call, session: Session, shapes: Shapes) -> Configuration:
         space = self.space if call.threadgroup is None else self.space.without(THREADGROUP)
         default = {name: self._default[name] for name, _ in space.choices}
         session.synchronize()  # a fault of an earlier launch is that one's, not a configuration's
-        trial = _Trial(call, session)
+        trial = Trial(call, session)
 
-        def measure(configuration: Configuration) -> float:
-            variant = self._variant(configuration)
-            run = trial.call(variant.plan(call.args, session)).in_configuration(configuration)
-            return device_seconds(session.device, lambda: variant.launch(run))
+        def measure(configuration: Configuration, runs: int) -> float:
+            return trial.seconds(self._variant(configuration), configuration, runs)
 
         key = self._key(call, session, shapes)
         return {**self._default, **best_of(key, space.configurations(default), measure)}
@@ -126,7 +145,10 @@ class Tuner:
         if code is None:
             return None
         traits = session.device.traits
-        text = f"{shape_text(shapes[:-1])} · {shape_text(shapes[-1:])} threads"
+        *arrays, threads = shapes
+        while len(threads) > 1 and threads[-1] == 1:
+            threads = threads[:-1]
+        text = f"{shape_text(arrays)} · {shape_text([threads])} threads"
         return store.Key(self._name, traits.backend, store.machine_of(traits), text, code)
 
     def _variant(self, configuration: Configuration) -> Variant:
@@ -153,7 +175,7 @@ def _shapes(kernel: str, call: Call, default: Configuration) -> Shapes:
     """The shape class of a call: of its arrays, then of its threads in the default configuration."""
     shapes = [a.shape for a in call.args if isinstance(a, MetalBuffer | np.ndarray)]
     try:
-        threads = extent(kernel, "threads", _value(call.threads, default))
+        threads = extent(kernel, "threads", value_in(default, call.threads))
     except LaunchError:
         threads = 0, 0, 0  # the launch says why
     return shape_class([*shapes, threads])
@@ -164,43 +186,21 @@ def _given(threadgroup: Any) -> str | None:
 
 
 def _types_text(args: Sequence[Any]) -> str:
-    """The types of a call's arguments, the same in every process."""
+    """The types of a call's arguments, the same in every process, and for a buffer as for an array."""
     return ", ".join(
-        f"{a.dtype}" if isinstance(a, MetalBuffer | np.ndarray) else type(a).__name__ for a in args
+        f"{a.dtype.numpy_dtype}"
+        if isinstance(a, MetalBuffer)
+        else f"{a.dtype}"
+        if isinstance(a, np.ndarray)
+        else type(a).__name__
+        for a in args
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """A call whose runs leave its arguments as they are: what a kernel writes, it writes to copies."""
-
-    original: Call
-    session: Session
-    copies: dict[Any, MetalBuffer] = field(default_factory=dict)
-
-    def call(self, plan: LaunchPlan) -> Call:
-        """The call with the copies as they were at the beginning. Raises IrisError where there can be none."""
-        pairs = list(zip(plan.pipeline.signature.arguments, self.original.args, strict=False))
-        written = {_memory(value) for argument, value in pairs if argument.written}
-        given = list(self.original.args)
-        for position, (argument, value) in enumerate(pairs):
-            if argument.kind is ArgumentKind.BUFFER and isinstance(value, MetalBuffer | np.ndarray):
-                given[position] = self._argument(value, _memory(value) in written)
-        return replace(self.original, args=given)
-
-    def _argument(self, value: MetalBuffer | np.ndarray[Any, Any], written: bool) -> MetalBuffer:
-        if isinstance(value, MetalBuffer) and not written:
-            return value
-        found = self.copies.get(_memory(value))
-        if found is None:
-            dtype = value.dtype if isinstance(value, MetalBuffer) else DType.from_numpy(value.dtype)
-            found = self.copies[_memory(value)] = self.session.empty(value.shape, dtype)
-            return found.copy_from(value)
-        return found.copy_from(value) if written else found
-
-
-def _memory(value: Any) -> Any:
-    """Equal for arguments that are one memory."""
-    if isinstance(value, np.ndarray):
-        return value.ctypes.data, value.shape, value.strides, value.dtype
-    return id(value)
+def _described(value: Any) -> Any:
+    """What of an argument decides the configuration; equal more seldom than its class of shapes."""
+    if isinstance(value, MetalBuffer | np.ndarray):
+        return value.shape, value.dtype
+    if isinstance(value, tuple | list):
+        return tuple, len(value), *(part.__class__ for part in value)
+    return value.__class__

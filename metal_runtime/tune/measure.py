@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from metal_runtime import settings
-from metal_runtime.device.protocol import Device
+from metal_runtime.device.protocol import Device, Stream
 from metal_runtime.errors import IrisError
 from metal_runtime.logging import get_logger
 from metal_runtime.tune import store
 from metal_runtime.tune.space import Configuration, text_of
 
-_ROUNDS = 5
-_SAMPLE_SECONDS = 1e-3  # of runs of one candidate in one round, so that short kernels run often
-_SAMPLE_RUNS = 20
-_HOPELESS = 1.3  # times the fastest, after two rounds: not measured any more
+_SAMPLE_SECONDS = 5e-4  # one sample is so many runs of a candidate as take this long
+_SAMPLE_RUNS = 256  # at most
+_ROUNDS = 7
+_HOPELESS = 1.5  # times the fastest, after three rounds: not measured any more
 _BUDGET_SECONDS = 3.0  # after which no new round begins
+_FINALISTS = 3  # beside the default
+_FINAL_ROUNDS = 31
+_FINAL_ROUNDS_AT_LEAST = 5
+_FINAL_SECONDS = 1.5
 _GAIN = 1.03  # what a candidate must win over the default to be chosen: less is noise
 
-Measure = Callable[[Configuration], float]
-"""Runs a candidate once and gives the seconds. Raises IrisError where it cannot run."""
+Measure = Callable[[Configuration, int], float]
+"""Runs a candidate so many times and gives the seconds of them all. Raises IrisError where it cannot run."""
 
 
 @dataclass(slots=True)
 class _Runner:
     """A candidate in the race."""
 
+    number: int
     configuration: Configuration
+    runs: int = 1
+    """In one sample."""
+
     seconds: list[float] = field(default_factory=list)
+    """Of one run, sample by sample."""
 
     @property
     def fastest(self) -> float:
@@ -46,32 +57,29 @@ def best_of(
     default = candidates[0]
     if len(candidates) == 1 or not settings.tuning():
         return default
-    known = None if key is None else _known(key, candidates)
-    if known is not None:
-        return known
+    before = None if key is None else known(key, candidates)
+    if before is not None:
+        return before
     runners = race(candidates, measure)
-    times = {text_of(r.configuration): r.fastest for r in runners if r.seconds}
-    if not times:
+    able = [r for r in runners if r.seconds]
+    if not able:
         return default  # its own launch says why
-    best = _winner(candidates, times)
+    best = _final(runners[0], sorted(able, key=lambda r: r.fastest), measure)
     if key is not None:
-        timings = tuple(store.Timing(c, times.get(text_of(c))) for c in candidates)
-        store.put(key, best, timings)
-    get_logger("tune").info("%s: %s of %d", "" if key is None else key.kernel, best, len(times))
+        times = (store.Timing(r.configuration, r.fastest if r.seconds else None) for r in runners)
+        store.put(key, best, tuple(times))
+    get_logger("tune").info("%s: %s of %d", "" if key is None else key.kernel, best, len(able))
     return best
 
 
 def race(candidates: Sequence[Configuration], measure: Measure) -> list[_Runner]:
-    """Every candidate with the seconds of its runs; none for one that cannot run. They take turns, in rounds."""
-    runners = [_Runner(c) for c in candidates]
-    # The first run compiles and fills caches; its time counts for nothing.
-    racing = [r for r in runners if _sample(r, measure, runs=1)]
-    for runner in racing:
-        runner.seconds.clear()
+    """Every candidate with the seconds of a run, once a sample; none for one that cannot run."""
+    runners = [_Runner(*numbered) for numbered in enumerate(candidates)]
+    racing = [r for r in runners if _warm(r, measure)]
     end = time.monotonic() + _BUDGET_SECONDS
     for number in range(_ROUNDS):
-        racing = [r for r in racing if _sample(r, measure, _SAMPLE_RUNS)]
-        if number >= 1 and racing:
+        racing = _round(racing, number, measure)
+        if number >= 2 and racing:
             limit = _HOPELESS * min(r.fastest for r in racing)
             racing = [r for r in racing if r.fastest <= limit]
         if time.monotonic() > end:
@@ -79,41 +87,76 @@ def race(candidates: Sequence[Configuration], measure: Measure) -> list[_Runner]
     return runners
 
 
-def device_seconds(device: Device, run: Callable[[], None]) -> float:
-    """The device's own time of what ``run`` launches on its default stream."""
+def _round(racing: Sequence[_Runner], number: int, measure: Measure) -> list[_Runner]:
+    """A sample of each, every other round from the last to the first; those that could run."""
+    turn = racing if number % 2 == 0 else reversed(racing)
+    ran = {r.number for r in turn if _sample(r, measure)}
+    return [r for r in racing if r.number in ran]
+
+
+def _final(default: _Runner, able: Sequence[_Runner], measure: Measure) -> Configuration:
+    """The fastest of the race take turns with the default; who does not beat it again, round by round, has not won."""
+    if not default.seconds or able[0] is default:
+        return able[0].configuration
+    others = [r for r in able if r is not default][:_FINALISTS]
+    rounds = _final_rounds([default, *others], measure)
+    others = [r for r in others if r.seconds]
+    if not others:
+        return default.configuration
+    best = min(others, key=lambda r: r.fastest)
+    if not default.seconds:
+        return best.configuration
+    ratios = [took[default.number] / took[best.number] for took in rounds]
+    gain = min(statistics.median(ratios), default.fastest / best.fastest)
+    return (best if gain >= _GAIN else default).configuration
+
+
+def _final_rounds(finalists: Sequence[_Runner], measure: Measure) -> list[dict[int, float]]:
+    """The seconds of each finalist by its number, round by round."""
+    rounds = []
+    end = time.monotonic() + _FINAL_SECONDS
+    for number in range(_FINAL_ROUNDS):
+        finalists = _round(finalists, number, measure)
+        rounds.append({r.number: r.seconds[-1] for r in finalists})
+        if time.monotonic() > end and len(rounds) >= _FINAL_ROUNDS_AT_LEAST:
+            break
+    return rounds
+
+
+def device_seconds(device: Device, stream: Stream, run: Callable[[], None]) -> float:
+    """The device's own time of what ``run`` launches on a stream."""
     before, after = device.new_event(), device.new_event()
-    device.stream.record(before)
+    stream.record(before)
     run()
-    device.stream.record(after)
+    stream.record(after)
+    stream.synchronize()  # as programs wait: who waits on a CPU works, unlike who waits for an event
     return device.seconds_between(before, after)
 
 
-def _known(key: store.Key, candidates: Sequence[Configuration]) -> Configuration | None:
+def known(key: store.Key, candidates: Sequence[Configuration]) -> Configuration | None:
+    """The candidate that won under this key before, if it still is one."""
     entry = store.get(key)
     wanted = None if entry is None else text_of(entry.best)
     return next((c for c in candidates if text_of(c) == wanted), None)
 
 
-def _sample(runner: _Runner, measure: Measure, runs: int) -> bool:
-    """Times some runs; False for a candidate that cannot run, whose times are void."""
-    spent = 0.0
+def _warm(runner: _Runner, measure: Measure) -> bool:
+    """Compiles, fills caches and finds how many runs make a sample; False for a candidate that cannot run."""
+    if not (_sample(runner, measure) and _sample(runner, measure)):
+        return False
+    one = max(runner.seconds[-1], 1e-9)
+    runner.runs = min(math.ceil(_SAMPLE_SECONDS / one), _SAMPLE_RUNS)
+    runner.seconds.clear()
+    return True
+
+
+def _sample(runner: _Runner, measure: Measure) -> bool:
+    """Times one sample; False for a candidate that cannot run, whose times are void."""
     try:
-        for _ in range(runs):
-            seconds = measure(runner.configuration)
-            runner.seconds.append(seconds)
-            spent += seconds
-            if spent >= _SAMPLE_SECONDS:
-                break
+        seconds = measure(runner.configuration, runner.runs)
     except IrisError as error:
         get_logger("tune").info("%s cannot run: %s", runner.configuration, error)
         runner.seconds.clear()
         return False
+    runner.seconds.append(seconds / runner.runs)
     return True
-
-
-def _winner(candidates: Sequence[Configuration], times: dict[str, float]) -> Configuration:
-    best = min((c for c in candidates if text_of(c) in times), key=lambda c: times[text_of(c)])
-    default = times.get(text_of(candidates[0]))
-    if default is not None and default < _GAIN * times[text_of(best)]:
-        return candidates[0]
-    return best

@@ -55,7 +55,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was measured. The default is the first of the timings."""
+    """What was measured, the default first."""
 
     key: Key
     best: Configuration
@@ -64,12 +64,19 @@ class Entry:
     """Seconds since 1970."""
 
     @property
+    def default(self) -> Timing:
+        return self.timings[0]
+
+    @property
+    def seconds(self) -> float | None:
+        """Of the winner."""
+        return next((t.seconds for t in self.timings if t.configuration == self.best), None)
+
+    @property
     def gain(self) -> float | None:
         """How many times faster the winner is than the default; None where the default cannot run."""
-        times = [t.seconds for t in self.timings if t.seconds is not None]
-        default = self.timings[0].seconds
-        chosen = next((t.seconds for t in self.timings if t.configuration == self.best), None)
-        return default / chosen if times and default and chosen else None
+        default, chosen = self.default.seconds, self.seconds
+        return default / chosen if default and chosen else None
 
 
 def machine_of(traits: DeviceTraits) -> str:
@@ -134,7 +141,8 @@ def _read(path: Path) -> Entry | None:
             return None
         found: dict[str, Any] = json.loads(content)
         timings = tuple(Timing(**timing) for timing in found["timings"])
-        return Entry(Key(**found["key"]), found["best"], timings, found["created"])
+        entry = Entry(Key(**found["key"]), found["best"], timings, found["created"])
+        return entry if timings else None
     except (OSError, ValueError, KeyError, TypeError):  # removed meanwhile, damaged, or not ours
         return None
 

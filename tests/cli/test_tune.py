@@ -17,17 +17,31 @@ def test_nothing_was_measured(iris, own_cache: Path) -> None:
 def test_winners_are_listed_and_cleared(iris, own_cache: Path) -> None:
     for name in ("blur", "scan"):
         key = store.Key(name, "cpu", "a machine", "1024", "abc")
-        timings = (store.Timing({"TILE": 8}, 2e-3), store.Timing({"TILE": 16}, 1e-3))
+        timings = (
+            store.Timing({"TILE": 8}, 2e-3),
+            store.Timing({"TILE": 99}, None),
+            store.Timing({"TILE": 16}, 1e-3),
+        )
         store.put(key, {"TILE": 16}, timings)
     text = iris("tune", "ls").out
     assert "TILE=16" in text
     assert "2.00x" in text
     assert "2 entries" in text
+    race = iris("tune", "ls", "blur").out
+    assert "blur, sizes up to 1024" in race
+    rows = [line.split() for line in race.splitlines() if "TILE" in line]
+    assert rows == [
+        ["TILE=16", "1", "ms", "2.00x", "chosen"],
+        ["TILE=8", "2", "ms", "1.00x", "default"],
+        ["TILE=99", "cannot", "run"],
+    ]
+    assert "1 entry of blur" in race
+    assert "0 entries of none" in iris("tune", "ls", "none").out
     listed = json.loads(iris("tune", "ls", "--json").out)
     assert listed["directory"].startswith(str(own_cache))
     assert [e["key"]["kernel"] for e in listed["entries"]] == ["blur", "scan"]
     assert listed["entries"][0]["gain"] == 2
-    assert listed["entries"][0]["timings"][1] == {"configuration": {"TILE": 16}, "seconds": 0.001}
+    assert listed["entries"][0]["timings"][2] == {"configuration": {"TILE": 16}, "seconds": 0.001}
     assert iris("tune", "clear", "blur").out.startswith("removed 1 file ")
     assert [e.key.kernel for e in store.entries()] == ["scan"]
     assert iris("tune", "clear").out.startswith("removed 1 file ")

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from metal_runtime.device.block import Block
 from metal_runtime.device.launch_config import LaunchConfig
-from metal_runtime.device.pool import Block, Pool
+from metal_runtime.device.pool import Pool
 from metal_runtime.device.protocol import Device, Pipeline
 from metal_runtime.device.registry import open_device
 from metal_runtime.msl.signature import read_program

@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NAMES = {
     "add_3d", "black_scholes", "convolution_2d", "mandelbrot", "matmul", "nbody", "raw_msl", "vector_add",
     "bitonic_sort", "histogram", "layer_norm", "reduction", "scan", "simdgroup_matmul", "softmax",
-    "tiled_matmul", "transpose", "largest_float", "word_count",
+    "tiled_matmul", "transpose", "tuned_transpose", "largest_float", "word_count",
 }  # fmt: skip
 
 

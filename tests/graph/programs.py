@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from metal_runtime import MetalBuffer, ops
 from metal_runtime.dtype import DType
+from metal_runtime.graph.recorder import Recorder
 from metal_runtime.runtime.session import Session
 
 LARGEST = 8
@@ -31,6 +32,19 @@ SHAPES = [
     (9000,),
     (2, 9001),
 ]
+
+_EAGER: list[Session] = []
+
+
+def eager_session() -> Session:
+    """A session on the CPU whose operators run one by one."""
+    if not _EAGER:
+        session = Session("cpu")
+        graph = session.graph
+        assert isinstance(graph, Recorder)
+        graph._eager = True
+        _EAGER.append(session)
+    return _EAGER[0]
 
 
 @dataclass

@@ -7,23 +7,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from metal_runtime.graph.recorder import Recorder
-from metal_runtime.runtime.session import Session
 from metal_runtime.runtime.sessions import get_session
-from tests.graph.programs import SHAPES, Places, Program
-
-_EAGER: list[Session] = []
-
-
-def eager_session() -> Session:
-    """A session on the CPU whose operators run one by one."""
-    if not _EAGER:
-        session = Session("cpu")
-        graph = session.graph
-        assert isinstance(graph, Recorder)
-        graph._eager = True
-        _EAGER.append(session)
-    return _EAGER[0]
+from tests.graph.programs import SHAPES, Places, Program, eager_session
 
 
 def run_program(data: st.DataObject, most: int) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 
 from metal_runtime.backends.metal.device import MetalDevice, open_device
 from metal_runtime.backends.metal.program import MetalPipeline
+from metal_runtime.device.block import Block
 from metal_runtime.device.launch_config import LaunchConfig
-from metal_runtime.device.pool import Block, Pool
+from metal_runtime.device.pool import Pool
 from metal_runtime.msl.signature import read_program
 from tests.metal.double import APPLE_M3, Faults, Profile, World, installed
 

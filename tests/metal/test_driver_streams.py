@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import time
 
 import numpy as np
 import pytest
@@ -200,3 +202,27 @@ def test_a_million_bytes_of_launches_leave_nothing_behind():
         gc.collect()
         assert len(d.world.living("MTLCommandBuffer")) == 0
         assert len(d.world.living("MTLComputeCommandEncoder")) == 0
+
+
+def test_a_launch_that_is_measured_has_a_command_buffer_of_its_own():
+    with driving() as d:
+        add, block = d.pipeline("add"), d.block(0)
+        words = [(ctypes.c_uint64 * 2)(7, 7) for _ in range(3)]
+        config = LaunchConfig((N, 1, 1), (32, 1, 1))
+        bound = [block.binding, np.float32(1).tobytes()]
+        committed = d.world.committed
+        d.add(add, block, 1)  # not measured
+        for pair in words:
+            d.device.stream.launch(add, config, bound, ctypes.addressof(pair))
+            assert tuple(pair) == (0, 0)
+        d.device.stream.synchronize()
+        assert d.world.committed - committed == 4
+        ends = [time_ for pair in words for time_ in pair]
+        assert ends == sorted(ends)
+        assert 0 < ends[0] < ends[-1] <= time.monotonic_ns()
+        assert np.array_equal(d.view(block), np.full(N, 4))
+        empty = (ctypes.c_uint64 * 2)()
+        d.device.stream.launch(
+            add, LaunchConfig((0, 1, 1), (1, 1, 1)), bound, ctypes.addressof(empty)
+        )
+        assert empty[1] >= empty[0] > 0

@@ -388,7 +388,7 @@ def test_tiles_of_other_processors(
     held = Product(dtype, dtype, dtype, dtype).held
     tile = tile_for(*vectors, held)
     assert tile.columns % 4 == 0
-    monkeypatch.setattr("metal_runtime.ops.product_run.tile_for", lambda *_: tile)
+    monkeypatch.setattr("metal_runtime.ops.product_tiles.tile_for", lambda *_: tile)
     a, b = random(rng, dtype, (131, 300)), random(rng, dtype, (300, 201))
     check(ops.matmul(a, b).to_numpy(), a, b, dtype)
 

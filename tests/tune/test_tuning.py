@@ -121,11 +121,40 @@ def test_calls_of_one_class_share_a_winner(monkeypatch):
     for n in (600, 1000, 1024, 1025, 2000):
         add_one(api.zeros(n), seen, n, threads=lambda c, n=n: -(-n // c["STRIP"]))
     assert [key.shapes for key in calls] == [
-        "1024, 1 · 256x1x1 threads",
-        "2048, 1 · 512x1x1 threads",
+        "1024, 1 · 256 threads",
+        "2048, 1 · 512 threads",
     ]
     add_one(api.zeros(1000), seen, 1000, threads=threads, threadgroup=8)
     assert len(calls) == 3
+
+
+def test_a_call_like_one_before_looks_nothing_up(monkeypatch):
+    seen = []
+    variants = {"STRIP": 1, "threadgroup": 32}
+    monkeypatch.setattr(
+        "metal_runtime.runtime.tuned_launch.best_of", lambda key, all_, m: seen.append(key) or variants
+    )  # fmt: skip
+    add_one, seen_by = made(), api.zeros(1, "int32")
+    x = api.zeros(1000)
+    add_one(x, seen_by, 1000, threads=threads)
+    assert len(seen) == 1
+    monkeypatch.setattr("metal_runtime.settings.tuning", lambda: pytest.fail("read again"))
+    asked = []
+    for _ in range(3):
+        add_one(x, seen_by, 1000, threads=lambda c: asked.append(dict(c)) or threads(c))
+    assert asked == [{"STRIP": 4, "threadgroup": None}, variants] * 3
+    assert seen_by.item() == 4
+    assert (x.numpy() == 4).all()
+    monkeypatch.setattr("metal_runtime.settings.tuning", lambda: True)
+    for size in (8, 16, 24):
+        add_one(x, seen_by, 1000, threads=threads, threadgroup=lambda c, s=size: s)
+    assert len(seen) == 2  # what a function gives is no class of its own
+    assert len(add_one._tuner._calls) == 2
+    monkeypatch.setattr("metal_runtime.settings.tuning", lambda: pytest.fail("read again"))
+    with pytest.raises(LaunchError, match="threads"):
+        add_one(x, seen_by, 1000, threads=250.0)  # equal to what is known, and no integer
+    monkeypatch.setattr("metal_runtime.settings.tuning", lambda: False)
+    add_one(x, seen_by, 1000, threads=[1000])  # what cannot be remembered still runs
 
 
 def test_a_threadgroup_that_is_given_is_kept():
@@ -270,7 +299,7 @@ KEY = store.Key("k", "cpu", "a machine", "1024", "abc")
 
 def race_over(seconds):
     return measure.best_of(
-        KEY, [{"A": a} for a in seconds], lambda c: seconds[c["A"]]
+        KEY, [{"A": a} for a in seconds], lambda c, runs: runs * seconds[c["A"]]
     )  # fmt: skip
 
 
@@ -289,10 +318,10 @@ def test_noise_does_not_move_the_default():
 
 
 def test_what_raises_is_out():
-    def seconds(configuration):
+    def seconds(configuration, runs):
         if configuration["A"] != 2:
             raise LaunchError("no", kernel="k")
-        return 1.0
+        return 1.0 * runs
 
     assert measure.best_of(KEY, [{"A": 1}, {"A": 2}, {"A": 3}], seconds) == {"A": 2}
     (entry,) = store.entries()

@@ -16,6 +16,7 @@ from metal_runtime.msl import clang
 from metal_runtime.msl.diagnostics import compile_error
 from metal_runtime.msl.msl_to_cpp import TranslationUnit
 from metal_runtime.program import CompileOptions, MslProgram
+from metal_runtime.recording.noting import compile_stage
 
 
 def kernel_object(unit: TranslationUnit, program: MslProgram, size: Extent | None = None) -> Path:
@@ -24,11 +25,18 @@ def kernel_object(unit: TranslationUnit, program: MslProgram, size: Extent | Non
     Raises MslError at the user's line when the compiler refuses the text.
     """
     name = unit.kernel.function.name  # a host name may hold any character
-    entry = entry_text(unit, size)
-    key = object_key(unit.key_text + "\0" + entry, program.options)
-    found = object_cache.find(name, key)
-    if found is not None:
-        return found
+    with compile_stage(unit.kernel.signature.name, "clang") as stage:
+        entry = entry_text(unit, size)
+        key = object_key(unit.key_text + "\0" + entry, program.options)
+        found = object_cache.find(name, key)
+        if found is not None:
+            stage.hit(found.name)
+            return found
+        stage.miss("no entry for this text, these options, this compiler and this processor")
+        return _compiled(unit, program, name, entry, key)
+
+
+def _compiled(unit: TranslationUnit, program: MslProgram, name: str, entry: str, key: str) -> Path:
     target = clang.host_target()
 
     def build(output: str) -> None:

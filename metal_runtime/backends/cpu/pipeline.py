@@ -32,6 +32,7 @@ from metal_runtime.msl.library import Library, read_library
 from metal_runtime.msl.msl_to_cpp import TranslationUnit, translate
 from metal_runtime.msl.strategy import LOOPS, REGIONS
 from metal_runtime.program import MslProgram, Signature
+from metal_runtime.recording.noting import compile_stage
 from metal_runtime.settings import strategy_wish
 
 MAX_THREADS_PER_THREADGROUP = 1024
@@ -93,7 +94,9 @@ class CpuPipeline:
         self.strategy = unit.strategy
         self.max_threads_per_threadgroup = declared.max_threads or MAX_THREADS_PER_THREADGROUP
         self.texts: Mapping[str, str] = PipelineTexts(unit, program)
-        self._library = load_object(str(kernel_object(unit, program)))  # keeps the code mapped
+        path = str(kernel_object(unit, program))
+        with compile_stage(name, "load"):
+            self._library = load_object(path)  # keeps the code mapped
         self.signature: Signature = _with_sizes(declared, self._library)
         self._unit, self.program = unit, program
         self._memory = ThreadgroupMemory(unit, self.signature)
@@ -215,8 +218,11 @@ class CpuProgram:
         found = self._pipelines.get(name)
         if found is None:
             kernel = self._library.kernel(name)
-            check_kernel(kernel, self.program)
-            unit = translate(self._library, name, self.program.options.strategy or strategy_wish())
+            with compile_stage(name, "check"):
+                check_kernel(kernel, self.program)
+            wish = self.program.options.strategy or strategy_wish()
+            with compile_stage(name, "translate"):
+                unit = translate(self._library, name, wish)
             native_runtime().install_fault_handlers()
             # Two threads may both compile it: the same object comes out, and one of them stays.
             found = self._pipelines.setdefault(name, CpuPipeline(unit, self.program))

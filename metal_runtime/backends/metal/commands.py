@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ class Launch:
     pipeline: MetalPipeline
     config: LaunchConfig
     bindings: Sequence[Binding]
+    times: int = 0
+    """The address of two words for its beginning and its end (see ``Stream.launch``)."""
 
     @property
     def kernel(self) -> str:
@@ -59,6 +62,14 @@ class Wait:
 
     event: MTLSharedEvent
     value: int
+
+
+def write_times(commands: Sequence[Command], begin: int, end: int) -> None:
+    """Tells who wants to know when the launches among the commands began and ended, in nanoseconds."""
+    for command in commands:
+        if isinstance(command, Launch) and command.times:
+            words = (ctypes.c_uint64 * 2).from_address(command.times)
+            words[0], words[1] = begin, end
 
 
 Command = Launch | Copy | Signal | Wait

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 import weakref
@@ -34,13 +35,16 @@ class MetalDevice:
         self._residency = Residency(device, bindings)
         self._archive = PipelineArchive(device, bindings)
         self._streams: weakref.WeakSet[MetalStream] = weakref.WeakSet()
+        self._numbers = itertools.count()
         self._closed = False
         self.traits = traits_of(device, bindings)
         self.allocator = MetalAllocator(device, bindings, self._residency)
         self.stream = self.new_stream()
 
     def new_stream(self) -> MetalStream:
-        stream = MetalStream(self._device, self._framework, self._residency, self._options)
+        stream = MetalStream(
+            self._device, self._framework, self._residency, self._options, next(self._numbers)
+        )
         self._streams.add(stream)
         return stream
 

@@ -52,5 +52,6 @@ def traits_of(device: MTLDevice, framework: Framework) -> DeviceTraits:
         memory_bytes=device.recommendedMaxWorkingSetSize(),
         unified_memory=device.hasUnifiedMemory(),
         families=families(device),
+        timing="by command buffers: while somebody records, each launch is one, and none are batched",
         toolchain=f"Metal of macOS {framework.macos[0]}.{framework.macos[1]} ({framework.os_build})",
     )

@@ -23,6 +23,7 @@ from metal_runtime.msl.kernel_check import check_kernel
 from metal_runtime.msl.library import KernelModel, Library, read_library
 from metal_runtime.msl.standalone import standalone_text
 from metal_runtime.program import ArgumentKind, MslProgram, Signature
+from metal_runtime.recording.noting import compile_stage
 
 _NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 
@@ -61,7 +62,7 @@ class MetalProgram:
         """Raises MslError at the user's line for what iris or Apple's compiler refuses."""
         self._program, self._framework, self._archive = program, framework, archive
         self._model: Library = read_library(program.source, program.file, program.options)
-        with framework.autorelease_pool():
+        with compile_stage(program.file, "library"), framework.autorelease_pool():
             self._library = _make_library(program, device, framework)
         self._pipelines: dict[str, MetalPipeline] = {}
         self._lock = threading.Lock()
@@ -74,8 +75,10 @@ class MetalProgram:
         return found
 
     def _make(self, kernel: KernelModel) -> MetalPipeline:
-        check_kernel(kernel, self._program)
-        with self._framework.autorelease_pool():
+        name = kernel.signature.name
+        with compile_stage(name, "check"):
+            check_kernel(kernel, self._program)
+        with compile_stage(name, "pipeline"), self._framework.autorelease_pool():
             state, error = self._archive.pipeline_state(self._function(kernel))
         if state is None:
             raise _refused(kernel, error, "makes no pipeline of")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metal_runtime.backends.metal.batch import Awaited, Batch, MetalEvent, Recorded
-from metal_runtime.backends.metal.commands import Command, Copy, Launch, Signal, Wait
+from metal_runtime.backends.metal.commands import Command, Copy, Launch, Signal, Wait, write_times
 from metal_runtime.backends.metal.constants import (
     MTLCommandBufferErrorOptionEncoderExecutionStatus,
     MTLCommandBufferStatusCompleted,
@@ -73,7 +73,9 @@ class MetalStream:
         framework: Framework,
         residency: Residency,
         options: StreamOptions,
+        number: int = 0,
     ) -> None:
+        self.number = number
         self._device, self._framework, self._residency = device, framework, residency
         self._options = options
         self._lock = threading.RLock()
@@ -92,8 +94,6 @@ class MetalStream:
 
     # --- what to do ------------------------------------------------------------------------------
 
-    number = 0
-
     def launch(
         self,
         pipeline: Pipeline,
@@ -101,7 +101,7 @@ class MetalStream:
         bindings: Sequence[Binding],
         times: int = 0,
     ) -> None:
-        """Notes a launch. Raises the error of an earlier one that failed."""
+        """Notes a launch, or commits one that is measured. Raises the error of an earlier one that failed."""
         if type(pipeline) is not MetalPipeline:
             raise DeviceError(f"{pipeline!r} was not compiled for the Metal device")
         if len(bindings) != len(pipeline.indices):
@@ -111,9 +111,14 @@ class MetalStream:
             )
         if config.threadgroup_memory:
             self._check_memory(pipeline, config)
+        launch = Launch(pipeline, config, bindings, times)
+        if times:
+            write_times([launch], 0, 0)
         if config.thread_count:
             nbytes = sum(b[0].nbytes for b in bindings if type(b) is tuple)
-            self._note(Launch(pipeline, config, bindings), nbytes)
+            self._note(launch, nbytes)
+        elif times:
+            write_times([launch], now := time.monotonic_ns(), now)
 
     def copy(
         self,
@@ -194,14 +199,17 @@ class MetalStream:
     # --- batches ---------------------------------------------------------------------------------
 
     def _note(self, command: Command, nbytes: int) -> None:
+        alone = isinstance(command, Launch) and command.times != 0
         with self._lock:
             self._raise_fault()
+            if alone:
+                self._commit()  # Metal times command buffers: it gets one of its own
             if not self._noted:
                 self._noted_since = time.perf_counter_ns()
             self._noted.append(command)
             self._noted_bytes += nbytes
             most = NEXT_BATCHES if self._in_flight else FIRST_BATCH
-            if len(self._noted) >= most or self._noted_bytes >= BATCH_BYTES:
+            if alone or len(self._noted) >= most or self._noted_bytes >= BATCH_BYTES:
                 self._commit()
 
     def _commit(self, *, raising: bool = True) -> Batch | None:
@@ -220,6 +228,7 @@ class MetalStream:
             except DeviceError as error:
                 self._fault = error
         if batch is None:
+            write_times(commands, now := time.monotonic_ns(), now)
             _signal_by_hand(events)
             if raising:
                 self._raise_fault()
@@ -265,6 +274,7 @@ class MetalStream:
                 batch.gpu_start = batch.buffer.GPUStartTime()
                 batch.gpu_end = batch.buffer.GPUEndTime()
                 self.gpu_seconds += batch.gpu_end - batch.gpu_start
+                write_times(batch.commands, int(batch.gpu_start * 1e9), int(batch.gpu_end * 1e9))
                 for _, _, before in batch.waited:
                     inherited = before.failure(self._framework)
                     if inherited is not None:  # it ran on what a failed stream left
@@ -297,6 +307,7 @@ class MetalStream:
     def _fail(self, batch: Batch, fault: IrisError) -> None:
         """Poisons the stream: the first error counts, and what is noted is dropped."""
         batch.fault = fault
+        write_times(batch.commands, now := time.monotonic_ns(), now)
         self._fault = self._fault or fault
         _signal_by_hand(batch.events)
         self._drop_noted()
@@ -316,6 +327,7 @@ class MetalStream:
 
     def _drop_noted(self) -> None:
         events, self._noted_events = self._noted_events, []
+        write_times(self._noted, now := time.monotonic_ns(), now)
         self._noted, self._noted_bytes, self._noted_waits = [], 0, []
         _signal_by_hand(events)
 
