@@ -245,6 +245,7 @@ def reduction(
 def fused() -> Iterator[FusedRegion]:
     """What runs within the block on the current device is reported at its end: what was fused, what not, and why.
 
+    Kernels that the program launches, and those of operators that have their own, stand between the fused ones.
     Operators are fused without it too; the block only begins with nothing pending and ends so. The report
     is logged (``metal_runtime``, level INFO), and ``region.report`` keeps it.
     """
@@ -254,9 +255,9 @@ def fused() -> Iterator[FusedRegion]:
 
     region = FusedRegion()
     graph = recorder_here()
-    with graph.observed() as plans:
+    with graph.observed() as ran:
         yield region
-    region.report = explanation(plans)
+    region.report = explanation(ran)
     get_logger().info("fused region: %s", region.report)
 
 
@@ -266,11 +267,12 @@ def explain(*buffers: MetalBuffer) -> Explanation:
     Without buffers: all that is pending on the current device.
     """
     from metal_runtime.graph.explain import explanation
+    from metal_runtime.graph.observing import planned
     from metal_runtime.graph.recorder import recorder_here
 
     graph = recorder_here(buffers)
     plan = graph.plan_of(buffers or graph.pending())
-    return explanation([] if plan is None else [plan])
+    return explanation([] if plan is None else [planned(plan)])
 
 
 # --- memory --------------------------------------------------------------------------------------

@@ -192,10 +192,10 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
         return pending_value(self._shape, self._dtype, view, (value,))
 
     def _in_memory(self) -> Value:
-        """Its elements in memory: what is pending is started."""
+        """Its elements in memory: what computes them is started."""
         value = self._open().value
         if value.operation is not None:
-            self._host.graph.flush(value)
+            self._host.graph.start(value)
         return self._value()
 
     def _in_order(self) -> MetalBuffer:
@@ -217,6 +217,9 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
 
     def _elements(self, exported: bool = False) -> np.ndarray[Any, Any]:
         """The memory as NumPy sees it, after all launches so far have ended."""
+        pending = self._open().value
+        if pending.operation is not None:
+            self._host.graph.flush(pending)  # who looks at one result will look at others
         value = self._in_memory()
         block = value.block
         assert block is not None
@@ -264,7 +267,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
                 f"cannot copy dtype {array.dtype} into a buffer of {self._dtype.numpy_dtype}",
                 hint=f"convert it with array.astype({self._dtype.numpy_dtype.name!r})",
             )
-        self._host.graph.flush()  # what is pending may still read what is written here
+        self._host.graph.start_before((), (self,))
         elements = self._elements()
         with transfer(self.device, _direction(source), self._nbytes):
             elements[...] = array
@@ -305,7 +308,7 @@ class MetalBuffer(ArrayOperators, ArrayReductions, ArrayViews, ArrayInterchange)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if movements_of(self._shape, index) is None:
-            self._host.graph.flush()
+            self._host.graph.start_before((), (self,))
             chosen = index.numpy() if isinstance(index, MetalBuffer) else index
             self._elements()[chosen] = (
                 value._elements() if isinstance(value, MetalBuffer) else value

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from metal_runtime.device.launch_config import Extent
 from metal_runtime.device.pool import Pool
 from metal_runtime.device.protocol import Stream
 from metal_runtime.dtype import DType
+from metal_runtime.program import Signature
 from metal_runtime.strided import Shape
 from metal_runtime.value import Value
 
 Buffer = TypeVar("Buffer")
 """MetalBuffer, which lies above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A kernel that runs as it is written, beside those that the graph makes."""
+
+    name: str
+    msl: str
+    signature: Signature
+    threads: Extent
+    by_program: bool
+    """Whether the program launched it; else it belongs to an operator of ``metal_runtime.ops``."""
 
 
 class ArrayGraph(Protocol[Buffer]):
@@ -65,6 +80,26 @@ class ArrayGraph(Protocol[Buffer]):
 
     def flush(self, wanted: Value | None = None) -> None:
         """Starts all that is pending on the current stream and still held, and ``wanted``."""
+        ...
+
+    def start(self, value: Value) -> None:
+        """Starts what computes a value, and leaves all else pending."""
+        ...
+
+    def start_before(self, reads: Sequence[Buffer], writes: Sequence[Buffer]) -> None:
+        """Starts what must run before somebody reads and writes these buffers, and leaves all else pending."""
+        ...
+
+    def is_busy(self) -> bool:
+        """Whether something is pending on the current stream, or somebody looks on: then launches say what they do."""
+        ...
+
+    def is_observed(self) -> bool:
+        """Whether somebody looks on: then launches are told."""
+        ...
+
+    def launched(self, launch: Launch, args: Sequence[Any]) -> None:
+        """A kernel was launched with arguments for the parameters of its signature."""
         ...
 
     def flush_all(self) -> None:

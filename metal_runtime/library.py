@@ -296,8 +296,9 @@ class LibraryKernel:
         if model.missing_constants:
             raise self._missing_constants()
         check_static_memory(self.name, model.signature, session.device.traits)
-        pipeline = session.programs.pipeline(self.library._program(model.signature), self._function)
-        plan = LaunchPlan(self.name, pipeline, session, optional_buffers=True)
+        program = self.library._program(model.signature)
+        pipeline = session.programs.pipeline(program, self._function)
+        plan = LaunchPlan(self.name, program, pipeline, session, optional_buffers=True)
         shares = model.signature.threadgroup_arguments or model.threadgroup_variables
         plan.needs_threadgroup = bool(shares) or any(
             meeting.kind.value == "threadgroup" for meeting in model.meetings

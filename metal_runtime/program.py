@@ -42,6 +42,9 @@ class Argument:
     active: bool = True
     """False when ``condition`` is known to be false: then None is passed, and zeros are bound."""
 
+    read: bool = True
+    """False when the kernel surely never loads from it. What it does not write it leaves as it was."""
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadgroupArgument:

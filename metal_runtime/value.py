@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from metal_runtime.device.block import Block
 from metal_runtime.dtype import DType
 from metal_runtime.recording.places import RawPlace
 from metal_runtime.strided import Movement, Shape, Strided
+
+_serials = itertools.count()
 
 
 class Value:
@@ -18,7 +21,7 @@ class Value:
     ``pending_value`` and ``value_in_memory``: Python takes twice as long for a class with ``__init__``.
     """
 
-    __slots__ = ("block", "dtype", "inputs", "layout", "operation", "place", "shape")
+    __slots__ = ("block", "dtype", "inputs", "layout", "operation", "place", "serial", "shape")
 
     shape: Shape
     dtype: DType
@@ -26,6 +29,9 @@ class Value:
     inputs: tuple[Any, ...]
     block: Block | None
     layout: Strided | None
+    serial: int
+    """Greater than that of every input."""
+
     place: RawPlace | None
     """The line of the operator; there only if it was recorded while somebody recorded events."""
 
@@ -45,6 +51,7 @@ def pending_value(shape: Shape, dtype: DType, operation: Any, inputs: tuple[Any,
     value.operation = operation
     value.inputs = inputs
     value.block = value.layout = None
+    value.serial = next(_serials)
     return value
 
 

@@ -38,11 +38,11 @@ def explain(
     before = sys.argv
     sys.argv = [str(script), *(arguments or [])]
     try:
-        with graph.observed() as plans:
+        with graph.observed() as ran:
             runpy.run_path(str(script), run_name="__main__")
     finally:
         sys.argv = before
-    report = explanation(plans)
+    report = explanation(ran)
     if svg is not None:
         svg.write_text(report.svg(), "utf-8")
     if as_json:
@@ -51,9 +51,9 @@ def explain(
     console = stdout()
     console.print(str(report), markup=False, highlight=False)
     if msl:
-        for kernel in dict.fromkeys(report.kernels):
+        for text in dict.fromkeys(step.msl for step in report.steps):
             console.print()
-            console.print(highlighted(kernel.msl, "msl"))
+            console.print(highlighted(text, "msl"))
 
 
 def _json(report: Explanation) -> dict[str, object]:
@@ -62,4 +62,6 @@ def _json(report: Explanation) -> dict[str, object]:
         "moved_bytes": report.moved_bytes,
         "eager_bytes": report.eager_bytes,
         "kernels": [asdict(kernel) for kernel in report.kernels],
+        "launches": [asdict(launch) for launch in report.launches],
+        "order": [step.name for step in report.steps],
     }

@@ -26,7 +26,9 @@ class Block:
     An adopted block's memory is someone else's: it stays where it is when the block is closed.
     """
 
-    __slots__ = ("_allocation", "_pool", "binding", "export", "is_adopted", "nbytes", "persistent")
+    __slots__ = (
+        "__weakref__", "_allocation", "_pool", "binding", "export", "is_adopted", "nbytes", "persistent",
+    )  # fmt: skip
 
     _pool: Owner
     _allocation: Allocation | None

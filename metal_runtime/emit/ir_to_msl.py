@@ -112,10 +112,12 @@ class _ProgramWriter:
     def signature(self) -> Signature:
         kernel = self._kernel
         stored = self._effects.stores(*kernel.body)
+        loaded = self._effects.loads_from(*kernel.body)
         return Signature(
             name=self._functions[kernel.name],
             arguments=tuple(
-                _argument(p, i, p.name in stored) for i, p in enumerate(bound_params(kernel))
+                _argument(p, i, p.name in stored, p.name in loaded)
+                for i, p in enumerate(bound_params(kernel))
             ),
             builtins=self._indices.used[kernel.name],
             threadgroup_arguments=tuple(
@@ -164,7 +166,7 @@ def _parameter(param: Param, name: str) -> str:
     return f"constant {type_name(param.type)}& {name}"
 
 
-def _argument(param: Param, index: int, stored: bool) -> Argument:
+def _argument(param: Param, index: int, stored: bool, loaded: bool) -> Argument:
     type_ = param.type
     if isinstance(type_, Pointer):
         return Argument(
@@ -176,6 +178,7 @@ def _argument(param: Param, index: int, stored: bool) -> Argument:
             itemsize=type_.element.itemsize,
             written=stored,
             space=type_.space,
+            read=loaded,
         )
     assert not isinstance(type_, Matrix)  # verified: of functions only
     return Argument(

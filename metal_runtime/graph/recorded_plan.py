@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from threading import get_ident
 
 from metal_runtime.graph.explain import explanation
+from metal_runtime.graph.observing import planned
 from metal_runtime.graph.plan import Plan
 from metal_runtime.recording.events import FlushEvent, FusionEvent
 from metal_runtime.recording.places import caller
@@ -19,7 +20,7 @@ def note_flush(device: str, plan: Plan, begin: int, is_new: bool) -> None:
     operators, kernels = plan.operators, len(plan.steps)
     RECORDER.note(FlushEvent, begin, end, thread, device, operators, kernels, is_new, place)
     if is_new:
-        found = explanation([plan])
+        found = explanation([planned(plan)])
         RECORDER.note(
             FusionEvent, begin, end, thread, device, operators, tuple(k.name for k in found.kernels),
             found.moved_bytes, found.eager_bytes, str(found), found.svg(), place,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import math
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 from weakref import ref
@@ -16,7 +14,6 @@ import numpy as np
 
 from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer, array_of
-from metal_runtime.device.protocol import Stream
 from metal_runtime.dtype import DType
 from metal_runtime.errors import InternalError, ShapeError
 from metal_runtime.graph.calls import (
@@ -25,10 +22,10 @@ from metal_runtime.graph.calls import (
     is_square,
     reduce_call,
 )
+from metal_runtime.graph.dependence import held_below
 from metal_runtime.graph.operations import Elementwise, MatMul, Reduce
-from metal_runtime.graph.plan import Plan
-from metal_runtime.graph.running import Runner, remember
-from metal_runtime.graph.trace import trace
+from metal_runtime.graph.pending import Pending
+from metal_runtime.graph.running import remember
 from metal_runtime.ops.definitions import Definition
 from metal_runtime.ops.layout import broadcast_shape
 from metal_runtime.ops.operands import check_out, foreign_operand, upload
@@ -38,7 +35,7 @@ from metal_runtime.ops.reduction_table import REDUCTIONS, Reduction
 from metal_runtime.ops.scalars import pack_scalar, packed_scalars
 from metal_runtime.recording.places import caller
 from metal_runtime.recording.recorder import RECORDER
-from metal_runtime.runtime.session import Session, enter_stream, leave_stream
+from metal_runtime.runtime.session import Session
 from metal_runtime.runtime.sessions import session_of
 from metal_runtime.value import Cell, Value, cell_of, pending_value
 
@@ -46,25 +43,17 @@ MOST_PENDING = 64
 """So many results are recorded before they run without being asked for."""
 
 
-class Recorder:
-    """Records the operators of one session, and runs what is pending as few kernels."""
+class Recorder(Pending):
+    """Records the operators of one session, which run as few kernels."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
-        self._lock = threading.RLock()
-        self._default: list[ref[Cell]] = []
-        """What is pending on the default stream."""
-
-        self._streams: dict[Stream, list[ref[Cell]]] = {}
-        """What is pending on every stream, once there are several."""
-
+        super().__init__(session)
         self._calls: dict[tuple[Any, ...], Elementwise] = {}
         self._quick: dict[tuple[Any, ...], Elementwise] = {}
         """Of them, those that ``binary`` may record."""
 
         self._reductions: dict[tuple[Any, ...], Reduce] = {}
         self._products: dict[tuple[Any, ...], MatMul] = {}
-        self._runner = Runner(session)
         self._eager = settings.eager()
 
     # --- recording -------------------------------------------------------------------------------
@@ -261,70 +250,7 @@ class Recorder:
             source = upload(self._session, np.asarray(source).astype(target.dtype.numpy_dtype))
         self.elementwise("cast", (source.broadcast_to(target._shape),), target)
 
-    # --- running ---------------------------------------------------------------------------------
-
-    def flush(self, wanted: Value | None = None) -> None:
-        """Starts everything that is pending and that somebody still holds."""
-        waiting = self._pending if self._session.has_streams else self._default
-        if not waiting and wanted is None:
-            return
-        with self._lock:
-            roots = _held(waiting)
-            if wanted is not None and wanted.operation is not None:
-                roots[wanted] = None
-            if roots:
-                self._runner.run(list(roots))
-
-    def plan_of(self, buffers: Sequence[MetalBuffer]) -> Plan | None:
-        """The plan that would compute buffers that are pending; None where all are in memory."""
-        roots = [buffer._open().value for buffer in buffers]
-        pending = [root for root in roots if root.operation is not None]
-        if not pending:
-            return None
-        return self._runner.plan(trace(list(dict.fromkeys(pending))))
-
-    def pending(self) -> list[MetalBuffer]:
-        """Buffers over everything that is pending and held."""
-        cells = [cell for cell in (ref() for ref in self._pending) if cell is not None]
-        values = [(cell, cell.value) for cell in dict.fromkeys(cells)]
-        return [
-            array_of(self._session, cell, value.shape, value.dtype, 0)
-            for cell, value in values
-            if value.operation is not None
-        ]
-
-    @contextlib.contextmanager
-    def observed(self) -> Iterator[list[Plan]]:
-        """The plans that run within the block; what was pending before runs first, what is at its end last."""
-        self.flush()
-        with self._runner.observed() as plans:
-            yield plans
-            self.flush()
-
-    def flush_all(self) -> None:
-        """The same for every stream."""
-        self.flush()
-        for stream, waiting in list(self._streams.items()):
-            if waiting:
-                enter_stream(self._session, stream)
-                try:
-                    self.flush()
-                finally:
-                    leave_stream()
-
-    def forget(self, stream: Stream) -> None:
-        """A stream that nobody uses any more has nothing pending."""
-        self._streams.pop(stream, None)
-
-    @property
-    def _pending(self) -> list[ref[Cell]]:
-        """What was recorded for the current stream and has not run."""
-        if not self._session.has_streams or self._session.closed:
-            return self._default
-        stream = self._session.stream
-        if stream is self._session.device.stream:
-            return self._default
-        return self._streams.setdefault(stream, [])
+    # --- what is recorded ------------------------------------------------------------------------
 
     def _recorded(self, value: Value, nbytes: int, exported: bool) -> MetalBuffer:
         session = self._session
@@ -361,11 +287,9 @@ class Recorder:
             if self._eager:
                 self.flush()
             return out
-        self.flush()  # what is pending may read what is written now
         with self._lock:
+            self._start(held_below(value, self._pending.held()), [cell.value])
             place = out._value()
-            if place.operation is not None:
-                place = out._in_memory()
             self._runner.run_into(value, place)
         if _is_exported(value) or (place.block is not None and place.block.is_exported):
             self._session.synchronize()

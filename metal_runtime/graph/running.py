@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
+from metal_runtime.buffer_host import Launch
 from metal_runtime.device.block import Block
 from metal_runtime.dtype import DType
 from metal_runtime.graph.calls import elementwise_call
+from metal_runtime.graph.dependence import overlap
+from metal_runtime.graph.observing import Observer, Ran
 from metal_runtime.graph.operations import Elementwise
 from metal_runtime.graph.plan import Plan, Target, make_plan
 from metal_runtime.graph.recorded_plan import note_flush, own_memory
@@ -36,12 +39,17 @@ class Runner:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._observers: list[Callable[[Plan], None]] = []
+        self.observers: list[Observer] = []
+        """Who looks on."""
+
+        self.moment = 0
+        """How often pending values have got into memory."""
 
     def run(self, roots: Sequence[Value]) -> None:
         """Starts what computes the roots, each given once; they are in memory then."""
         traced = trace(roots)
         blocks = self._launch(traced, None, None)[1]
+        self.moment += 1
         for root, block in zip(roots, blocks, strict=True):
             root.settle(block)
         if RECORDER.on:
@@ -53,7 +61,7 @@ class Runner:
         assert block is not None
         layout = place.layout or contiguous(place.shape)
         traced = trace([value], layout, block)
-        if any(leaf.block is not block and _overlap(leaf.block, block) for leaf in traced.leaves):
+        if any(leaf.block is not block and overlap(leaf.block, block) for leaf in traced.leaves):
             self.run([value])
             self.run_into(_copy_of(value), place)
             return
@@ -71,15 +79,22 @@ class Runner:
             remember(self._plans, traced.key, found)
         return found
 
+    # --- who looks on ----------------------------------------------------------------------------
+
     @contextlib.contextmanager
-    def observed(self) -> Iterator[list[Plan]]:
-        """The plans that run within the block."""
-        plans: list[Plan] = []
-        self._observers.append(plans.append)
+    def observed(self) -> Iterator[list[Ran]]:
+        """What runs within the block."""
+        observer = Observer()
+        self.observers.append(observer)
         try:
-            yield plans
+            yield observer.ran
         finally:
-            self._observers.remove(plans.append)
+            self.observers.remove(observer)
+
+    def launched(self, launch: Launch, args: Sequence[Any]) -> None:
+        """A kernel that is no part of a plan was launched with these arguments."""
+        for observer in self.observers:
+            observer.launched(launch, args)
 
     def _launch(
         self, traced: Trace, target: Target | None, into: Block | None
@@ -95,9 +110,11 @@ class Runner:
         self, traced: Trace, target: Target | None, into: Block | None
     ) -> tuple[Plan, list[Block]]:
         plan = self._plans.get(traced.key) or self.plan(traced, target)
-        for observer in self._observers:
-            observer(plan)
-        return plan, plan.run(self._session, traced, into)
+        blocks = plan.run(self._session, traced, into)
+        for observer in self.observers:
+            leaves = [leaf.block for leaf in traced.leaves if leaf.block is not None]
+            observer.plan_ran(plan, leaves, blocks)
+        return plan, blocks
 
 
 def _copy_of(value: Value) -> Value:
@@ -108,10 +125,3 @@ def _copy_of(value: Value) -> Value:
 @functools.lru_cache(maxsize=_KEPT)
 def _copying(shape: Shape, dtype: DType) -> Elementwise:
     return elementwise_call("cast", ("cast", shape, dtype, None), 1, None)
-
-
-def _overlap(a: Block | None, b: Block) -> bool:
-    """Whether two blocks share bytes: adopted memory may be given twice."""
-    if a is None:
-        return False
-    return a.address < b.address + b.nbytes and b.address < a.address + a.nbytes

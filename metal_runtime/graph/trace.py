@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +114,7 @@ class Structure:
 
 def structure(traced: Trace) -> Structure:
     """The graph of a trace."""
-    ordered = _inputs_first(traced)
+    ordered = sorted(traced.values, key=operator.attrgetter("serial"))
     places: dict[Value, Ref] = {v: (RefKind.NODE, k) for k, v in enumerate(ordered)}
     places.update({leaf: (RefKind.LEAF, k) for k, leaf in enumerate(traced.leaves)})
     scalars = itertools.count()
@@ -128,22 +129,3 @@ def structure(traced: Trace) -> Structure:
     leaves = tuple(Leaf(leaf.shape, leaf.dtype, leaf.layout) for leaf in traced.leaves)
     roots = tuple(places[root][1] for root in traced.values[: traced.roots])
     return Structure(nodes, leaves, roots)
-
-
-def _inputs_first(traced: Trace) -> list[Value]:
-    """The values of a trace in an order in which each follows its inputs, as near as can be to that of the roots."""
-    ordered: dict[Value, None] = {}
-    for root in traced.values[: traced.roots]:
-        waiting = [root]
-        while waiting:
-            value = waiting[-1]
-            missing = [o for o in value.inputs if _is_pending(o) and o not in ordered]
-            if missing:
-                waiting += reversed(missing)
-            else:
-                ordered[waiting.pop()] = None
-    return list(ordered)
-
-
-def _is_pending(operand: Value | bytes) -> bool:
-    return isinstance(operand, Value) and operand.operation is not None

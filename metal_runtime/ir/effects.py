@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TypeGuard
+
 from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.nodes import (
     Address,
@@ -14,6 +17,7 @@ from metal_runtime.ir.nodes import (
     Component,
     Constant,
     Declare,
+    Expr,
     Fence,
     For,
     Function,
@@ -25,8 +29,10 @@ from metal_runtime.ir.nodes import (
     MultiplyAccumulate,
     Node,
     Param,
+    Place,
+    Swizzle,
 )
-from metal_runtime.ir.walk import root_of, walk
+from metal_runtime.ir.walk import children, root_of, walk
 from metal_runtime.msl_types import AddressSpace, Pointer, element_of
 
 
@@ -35,12 +41,15 @@ class Effects:
 
     def __init__(self, kernel: Kernel) -> None:
         self._written: dict[str, frozenset[int]] = {}
+        self._read: dict[str, frozenset[int]] = {}
         self._waiting: set[str] = set()
         self._meeting: set[str] = set()
         for function in kernel.functions:
-            stored = self.stores(*function.body)
+            stored, loaded = self.stores(*function.body), self.loads_from(*function.body)
             numbers = (i for i, p in enumerate(function.params) if p.name in stored)
             self._written[function.name] = frozenset(numbers)
+            numbers = (i for i, p in enumerate(function.params) if p.name in loaded)
+            self._read[function.name] = frozenset(numbers)
             if self.waits(*function.body):
                 self._waiting.add(function.name)
             if self.meets(*function.body):
@@ -59,6 +68,26 @@ class Effects:
             elif isinstance(node, Call):
                 passed = (node.args[i] for i in self._written[node.function])
                 found.update(a.pointer for a in passed if isinstance(a, Address))
+        return frozenset(found)
+
+    def loads_from(self, *nodes: Node) -> frozenset[str]:
+        """The pointers whose elements are read, here or by called functions; a place that is only stored to is not."""
+        found: set[str] = set()
+        pending = list(nodes)
+        while pending:
+            node = pending.pop()
+            if isinstance(node, Load | Address):
+                found.add(node.pointer)
+            if isinstance(node, Call):
+                read = self._read[node.function]
+                pending += (
+                    a for i, a in enumerate(node.args) if i in read or not isinstance(a, Address)
+                )
+            elif isinstance(node, Assign | MatrixStore) or _only_stores(node):
+                pending += (child for child in children(node) if child is not node.place)
+                pending += _indices(node.place)
+            else:
+                pending += children(node)
         return frozenset(found)
 
     def waits(self, *nodes: Node) -> bool:
@@ -109,6 +138,20 @@ class Effects:
 def changes(node: Node) -> bool:
     """Whether the node is an atomic function that may change what it finds."""
     return isinstance(node, Atomic) and node.operation is not AtomicOperation.LOAD
+
+
+def _only_stores(node: Node) -> TypeGuard[Atomic]:
+    return isinstance(node, Atomic) and node.operation is AtomicOperation.STORE
+
+
+def _indices(place: Place) -> Iterator[Expr]:
+    """What says where a place is."""
+    while isinstance(place, Swizzle | Component):
+        if isinstance(place, Component):
+            yield place.index
+        place = place.value  # type: ignore[assignment]  # verified: a place's value is a place
+    if isinstance(place, Load):
+        yield place.index
 
 
 def traps(node: Node) -> bool:

@@ -13,7 +13,7 @@ from metal_runtime.errors import DTypeError, ShapeError
 from metal_runtime.ops.axes import checked_size
 from metal_runtime.ops.compiled import launch
 from metal_runtime.ops.layout import Shape
-from metal_runtime.ops.operands import as_buffer, own_buffer, upload
+from metal_runtime.ops.operands import as_buffer, host_elements, own_buffer, upload
 from metal_runtime.ops.programs.indexing import index_program
 from metal_runtime.runtime.session import Session
 
@@ -62,7 +62,7 @@ def places(
     program = index_program(indices.dtype, mode)
     numbers = (struct.pack("=q", size),)
     launch(session, program, (found.size, 1, 1), (indices, found, wrong), numbers)
-    first = _NONE if mode != "raise" else int(wrong.numpy()[0])
+    first = _NONE if mode != "raise" else int(host_elements(wrong)[0])
     if first != _NONE:
         raise _out_of_range(name, indices, first, axis, size)
     return found
@@ -71,7 +71,7 @@ def places(
 def _out_of_range(name: str, indices: MetalBuffer, i: int, axis: int, size: int) -> ShapeError:
     where = tuple(int(k) for k in np.unravel_index(i, indices.shape)) if indices.shape else ()
     at = f" at position {where}" if where else ""
-    index = int(indices.numpy().reshape(-1)[i])
+    index = int(host_elements(indices).reshape(-1)[i])
     return ShapeError(
         f"ops.{name}: index {index}{at} is out of range for axis {axis} of size {size}",
         hint=f"indices are {-size} to {size - 1}" if size else "the axis has no elements",

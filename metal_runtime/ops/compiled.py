@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from metal_runtime.buffer import MetalBuffer
+from metal_runtime.buffer_host import Launch
 from metal_runtime.device.launch_config import Extent, LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.ir.nodes import Kernel
@@ -68,8 +69,17 @@ def launch(
     """
     pipeline = pipeline_of(session, program)
     ordered = [buffer._in_order() for buffer in buffers]  # held until the launch is made
+    graph = session.busy_graph()
+    if graph is not None:
+        arguments = pipeline.signature.arguments
+        written = [b for a, b in zip(arguments, ordered, strict=False) if a.written]
+        graph.start_before(ordered, written)
     bindings: list[Binding] = [buffer._bound() for buffer in ordered]
     bindings += [n if isinstance(n, bytes) else struct.pack("=I", n) for n in numbers]
     config = launch_shape(session, pipeline, grid, threadgroup)
     work = partial(argument_work, pipeline.signature.arguments, buffers)
     session.launch(pipeline, config, bindings, work)
+    if graph is not None and graph.is_observed():
+        signature = pipeline.signature
+        told = Launch(signature.name, program.source, signature, config.grid, by_program=False)
+        graph.launched(told, ordered)

@@ -11,7 +11,7 @@ from metal_runtime.dtype import DType
 from metal_runtime.errors import ShapeError
 from metal_runtime.ops import repeating
 from metal_runtime.ops.axes import checked_axis, checked_size
-from metal_runtime.ops.operands import as_buffer
+from metal_runtime.ops.operands import as_buffer, host_elements
 from metal_runtime.ops.promotion import dtype_name
 from metal_runtime.ops.scanning import cumsum
 from metal_runtime.ops.scattering import scatter_add
@@ -39,7 +39,7 @@ def repeat(a: Array, repeats: int | Array, axis: int | None = None) -> MetalBuff
             f"ops.repeat: repeats is of dtype {dtype_name(counts.dtype)}", hint="give integers"
         )
     if counts.size == 1:
-        return repeating.repeat(buffer, counts.item(), axis)
+        return repeating.repeat(buffer, host_elements(counts).item(), axis)
     source = buffer.ravel() if axis is None else buffer
     along = checked_axis("repeat", source.shape, 0 if axis is None else axis)
     n = source.shape[along]
@@ -59,10 +59,11 @@ def _origins(counts: MetalBuffer, n: int) -> MetalBuffer:
     session = session_of((counts,))
     if n == 0:
         return session.empty((0,), DType.INT64)
-    if counts.dtype.is_signed and int(counts.min()) < 0:
-        raise ShapeError(f"ops.repeat: a number of repetitions is {int(counts.min())}, less than 0")
+    least = int(host_elements(counts.min())) if counts.dtype.is_signed else 0
+    if least < 0:
+        raise ShapeError(f"ops.repeat: a number of repetitions is {least}, less than 0")
     ends = cumsum(counts.astype(DType.INT64))
-    total = int(ends[-1])
+    total = int(host_elements(ends)[-1])
     checked_size("repeat", (total + 1,))
     unmarked = session.graph.elementwise("mul", (session.empty((total + 1,), DType.INT64), 0))
     ones = session.graph.elementwise("eq", (counts, counts)).astype(DType.INT64)

@@ -8,7 +8,7 @@ import numpy as np
 
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.ops.gather import gather
-from metal_runtime.ops.operands import upload
+from metal_runtime.ops.operands import host_elements, upload
 from metal_runtime.runtime.sessions import session_of
 
 
@@ -21,9 +21,9 @@ def index(x: MetalBuffer, chosen: Any) -> MetalBuffer:
     Raises:
         ShapeError: an index is out of range.
     """
-    host = chosen.numpy() if isinstance(chosen, MetalBuffer) else chosen
+    host = host_elements(chosen) if isinstance(chosen, MetalBuffer) else chosen
     if isinstance(host, np.ndarray | list) and np.asarray(host).dtype.kind in "iu":
         return gather(x, np.asarray(host))
     if isinstance(host, tuple):
-        host = tuple(p.numpy() if isinstance(p, MetalBuffer) else p for p in host)
-    return upload(session_of((x,)), np.ascontiguousarray(x._elements()[host]))
+        host = tuple(host_elements(p) if isinstance(p, MetalBuffer) else p for p in host)
+    return upload(session_of((x,)), np.ascontiguousarray(host_elements(x)[host]))

@@ -13,6 +13,7 @@ from metal_runtime.device.launch_config import MAX_GRID
 from metal_runtime.dtype import DType
 from metal_runtime.errors import DTypeError, ShapeError
 from metal_runtime.ops.layout import Shape
+from metal_runtime.ops.operands import host_elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def select_along(name: str, shape: Shape, indices: Any, axis: Any) -> Selection:
             hint=f"axes of it are {-len(shape)} to {len(shape) - 1}" if shape else None,
         )
     axis = int(axis) % len(shape)
-    array = indices.numpy() if isinstance(indices, MetalBuffer) else np.asarray(indices)
+    array = host_elements(indices) if isinstance(indices, MetalBuffer) else np.asarray(indices)
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(
             f"ops.{name}: indices are integers, not {array.dtype}",

@@ -49,6 +49,12 @@ def upload(session: Session, array: np.ndarray[Any, Any]) -> MetalBuffer:
     return buffer
 
 
+def host_elements(buffer: MetalBuffer) -> np.ndarray[Any, Any]:
+    """The elements for the host to look at now, once they are computed; what else is pending stays so."""
+    buffer._in_memory()
+    return buffer._elements()
+
+
 def as_buffer(session: Session, name: str, value: Any) -> MetalBuffer:
     """A buffer as it is, an array uploaded. Raises DTypeError, DeviceError."""
     if not isinstance(value, np.ndarray):

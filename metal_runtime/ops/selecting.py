@@ -18,7 +18,7 @@ from metal_runtime.ops.axes import Lines, checked_size, whole_number
 from metal_runtime.ops.compiled import launch
 from metal_runtime.ops.creation import linspace
 from metal_runtime.ops.joining import concatenate
-from metal_runtime.ops.operands import as_buffer
+from metal_runtime.ops.operands import as_buffer, host_elements
 from metal_runtime.ops.programs.selecting import (
     BLOCK,
     bins_program,
@@ -141,7 +141,9 @@ def bincount(x: Array, weights: Array | None = None, minlength: int = 0) -> Meta
         raise ShapeError(f"ops.bincount: an array of shape {buffer.shape} has not one axis")
     bins = whole_number("bincount", "minlength", minlength, 0)
     if buffer.size:
-        least, most = int(reduce_min(buffer).item()), int(reduce_max(buffer).item())
+        ends = reduce_min(buffer), reduce_max(buffer)
+        session.graph.start_before(ends, ())  # in one pass
+        least, most = (int(host_elements(end)) for end in ends)
         if least < 0:
             raise ShapeError(f"ops.bincount: {least} is negative", hint="give numbers from 0 on")
         bins = max(bins, most + 1)
@@ -177,7 +179,7 @@ def histogram(
 
 def _edges(session: Session, a: MetalBuffer, bins: Any, span: Any) -> MetalBuffer:
     if isinstance(bins, MetalBuffer | np.ndarray | Sequence):
-        array = bins.numpy() if isinstance(bins, MetalBuffer) else np.asarray(bins)
+        array = host_elements(bins) if isinstance(bins, MetalBuffer) else np.asarray(bins)
         edges = array.astype(np.float32)
         if edges.ndim != 1 or edges.size < 2 or not (np.diff(edges) >= 0).all():
             raise ShapeError(
@@ -188,7 +190,9 @@ def _edges(session: Session, a: MetalBuffer, bins: Any, span: Any) -> MetalBuffe
     if span is None:
         low, high = 0.0, 1.0
         if a.size:
-            low, high = float(reduce_min(a).item()), float(reduce_max(a).item())
+            ends = reduce_min(a), reduce_max(a)
+            session.graph.start_before(ends, ())  # in one pass
+            low, high = (float(host_elements(end)) for end in ends)
     else:
         low, high = map(float, span)
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
@@ -241,7 +245,7 @@ def _nonzero_places(session: Session, name: str, a: MetalBuffer) -> MetalBuffer:
     counts = session.empty((blocks,), DType.UINT32)
     launch(session, count_nonzero_program(a.dtype), (blocks, 1, 1), (a, counts), (n,))
     ends = cumsum(counts)
-    out = session.empty((int(ends.numpy()[-1]),), DType.INT64)
+    out = session.empty((int(host_elements(ends)[-1]),), DType.INT64)
     if out.size:
         launch(session, find_nonzero_program(a.dtype), (blocks, 1, 1), (a, ends, out), (n,))
     return out

@@ -131,7 +131,7 @@ class Uploads:
         """After the launch: what the kernel may have written goes back into the arrays."""
         written = [upload for upload in self.by_memory.values() if upload.written]
         if written:
-            self.session.synchronize()
+            self.session.wait()
         for upload in written:
             with transfer(self.session.device_name, Direction.TO_HOST, upload.array.nbytes):
                 np.copyto(upload.array, upload.view())
@@ -257,7 +257,7 @@ class Uploads:
             self._check_overlap(argument, array)
             block = self.session.pool.take(array.nbytes)
             upload = self.by_memory[key] = Upload(array, block, argument.name)
-            self.session.synchronize()  # the memory may still be read by the launch that had it before
+            self.session.wait()  # the memory may still be read by the launch that had it before
             with transfer(self.session.device_name, Direction.TO_DEVICE, array.nbytes):
                 np.copyto(upload.view(), array)
         if argument.written:

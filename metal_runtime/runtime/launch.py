@@ -7,16 +7,19 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from metal_runtime.buffer import MetalBuffer
+from metal_runtime.buffer_host import ArrayGraph, Launch
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline
 from metal_runtime.errors import LaunchError
 from metal_runtime.msl_types import Pointer
-from metal_runtime.program import Argument, ArgumentKind
+from metal_runtime.program import Argument, ArgumentKind, MslProgram
 from metal_runtime.recording.recorder import RECORDER
 from metal_runtime.runtime.buffer_arguments import Uploads, fast_binding
 from metal_runtime.runtime.launch_shape import launch_config
 from metal_runtime.runtime.recorded_launch import argument_work
 from metal_runtime.runtime.size_check import SizeCheck
+from metal_runtime.runtime.told_memory import tells_its_memory
 from metal_runtime.runtime.value_arguments import fast_pack
 
 if TYPE_CHECKING:
@@ -34,13 +37,14 @@ class LaunchPlan:
     """
 
     __slots__ = (
-        "_arguments", "_configs", "_flush", "_optional_buffers", "_packers", "_sizes", "_traits", "name",
-        "needs_threadgroup", "pipeline", "session",
+        "_arguments", "_busy_graph", "_configs", "_optional_buffers", "_packers", "_program", "_sizes", "_tells", "_traits",
+        "name", "needs_threadgroup", "pipeline", "session",
     )  # fmt: skip
 
     def __init__(
         self,
         name: str,
+        program: MslProgram,
         pipeline: Pipeline,
         session: Session,
         bounds: AccessBounds | None = None,
@@ -50,10 +54,12 @@ class LaunchPlan:
         self.name = name
         self.needs_threadgroup = False
         self._optional_buffers = optional_buffers
+        self._program = program
+        self._tells = tells_its_memory(program, pipeline.signature)
         self.pipeline = pipeline
         self.session = session
         self._traits = session.device.traits
-        self._flush = session.flush
+        self._busy_graph = session.busy_graph
         self._arguments = pipeline.signature.arguments
         self._packers = [_packer(argument, session) for argument in self._arguments]
         self._configs: dict[Any, LaunchConfig] = {}
@@ -77,7 +83,9 @@ class LaunchPlan:
         """
         if len(args) != len(self._packers):
             raise wrong_count(self.name, self._arguments, len(args))
-        self._flush()  # the kernel may write what is still to be read, and read what is still to be written
+        graph = self._busy_graph()
+        if graph is not None:
+            self._start_before(graph, args)
         config = self._configs.get(grid) if threadgroup is None and grid.__class__ is int else None
         if config is None:
             config = self._config(grid, threadgroup, names)
@@ -95,6 +103,28 @@ class LaunchPlan:
             self.session.launch(self.pipeline, config, bindings, work)  # type: ignore[arg-type]
         else:
             self.session.stream.launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
+        if graph is not None and graph.is_observed():
+            self._tell(graph, config, args)
+
+    def _start_before(self, graph: ArrayGraph[MetalBuffer], args: Sequence[Any]) -> None:
+        """Starts what is pending and has to run before this launch: what it reads, and what reads what it writes."""
+        if not self._tells:
+            graph.flush()
+            return
+        reads, writes = [], []
+        for argument, value in zip(self._arguments, args):  # noqa: B905  # of equal length, as above
+            # Other buffers are refused when they are bound.
+            if isinstance(value, MetalBuffer) and value._host is self.session and not value.closed:
+                reads.append(value)
+                if argument.written:
+                    writes.append(value)
+        graph.start_before(reads, writes)
+
+    def _tell(
+        self, graph: ArrayGraph[MetalBuffer], config: LaunchConfig, args: Sequence[Any]
+    ) -> None:
+        signature, text = self.pipeline.signature, self._program.source
+        graph.launched(Launch(self.name, text, signature, config.grid, by_program=True), args)
 
     def _launch_checked(self, config: LaunchConfig, args: Sequence[Any]) -> None:
         uploads = Uploads(self.name, self.session, self._optional_buffers)
@@ -106,6 +136,9 @@ class LaunchPlan:
             self._sizes.check(config.grid, args)
         work = partial(argument_work, self._arguments, args)
         self.session.launch(self.pipeline, config, bindings, work)
+        graph = self._busy_graph()
+        if graph is not None and graph.is_observed():
+            self._tell(graph, config, args)
         uploads.copy_back()
 
     def _config(self, grid: Any, threadgroup: Any, names: tuple[str, str]) -> LaunchConfig:

@@ -226,6 +226,11 @@ class Session:
         if self._graph is not None:
             self._graph.flush()
 
+    def busy_graph(self) -> ArrayGraph[MetalBuffer] | None:
+        """What records the operators, where a launch concerns it; None where nothing is pending."""
+        graph = self._graph
+        return graph if graph is not None and graph.is_busy() else None
+
     def wait(self) -> None:
         """Waits until every launch has ended. Raises KernelFault for one that failed."""
         if self._device is not None and not self.closed:

@@ -59,7 +59,7 @@ class Specialisation:
                 (signature,) = self.program.entry_points
                 pipeline = session.programs.pipeline(self.program, signature.name)
                 bounds = None if self._accesses is None else AccessBounds(self._accesses)
-                plan = LaunchPlan(self.name, pipeline, session, bounds)
+                plan = LaunchPlan(self.name, self.program, pipeline, session, bounds)
                 self._plans = {**open_plans(self._plans), session: plan}
         return plan
 

@@ -40,3 +40,39 @@ def test_as_json(iris, tmp_path: Path) -> None:
     assert report["operators"] >= 7
     assert "msl" in report["kernels"][0]
     assert report["moved_bytes"] < report["eager_bytes"]
+
+
+LAUNCHING = """
+import numpy as np
+from metal_runtime import api, kernel, metal
+
+@kernel
+def shifted(x: "device const float*", y: "device float*"):
+    i = metal.thread_id()
+    y[i] = x[i] + 1.0
+
+x, y = api.asarray(np.ones(64, np.float32)), api.empty(64)
+z = x + 3
+shifted(x * 2, y, threads=64)
+print("sum", float((z + y).numpy().sum()))
+"""
+
+
+def test_launches_stand_between_the_kernels(iris, tmp_path: Path) -> None:
+    path, picture = tmp_path / "launching.py", tmp_path / "graph.svg"
+    path.write_text(LAUNCHING)
+    result = iris("explain", "--svg", str(picture), "--msl", str(path))
+    assert result.status == 0, result.err
+    assert "sum 448.0" in result.out
+    assert "3 operators in 2 kernels" in result.out
+    assert "2. shifted  on 64 threads, launched by the program" in result.out
+    assert "reads x float32 (64,); writes y float32 (64,)" in result.out
+    assert "it reads what `shifted` (2) wrote" in result.out
+    assert "kernel void shifted" in result.out
+    assert "launch  shifted" in picture.read_text()
+    result = iris("explain", "--json", str(path))
+    report = json.loads(result.out[result.out.index("{") :])
+    (launch,) = report["launches"]
+    assert (launch["name"], launch["written_bytes"]) == ("shifted", 256)
+    assert report["order"][1] == "shifted"
+    assert len(report["kernels"]) == 2

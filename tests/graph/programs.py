@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from metal_runtime import MetalBuffer, ops
+from metal_runtime import MetalBuffer, kernel, metal, ops
 from metal_runtime.dtype import DType
 from metal_runtime.graph.recorder import Recorder
 from metal_runtime.runtime.session import Session
@@ -110,6 +110,19 @@ def as_number(buffer_or_array: Any) -> Any:
     return np.asarray(buffer_or_array).astype(np.float32)
 
 
+@kernel(param_types={"x": "device const float*", "y": "device float*", "n": "uint"})
+def gathered(x, y, n):
+    i = metal.thread_id()
+    if i < n:
+        y[i] = metal.clamp(x[i] + y[i], -8.0, 8.0)
+
+
+@kernel(param_types={"x": "device const float*", "y": "device float*"})
+def mirrored(x, y):
+    i = metal.thread_id()
+    y[i] = -x[i]
+
+
 class Program:
     """Draws steps of a program and takes them in all three places."""
 
@@ -121,7 +134,7 @@ class Program:
 
     def step(self) -> None:
         names = ["binary", "binary", "unary", "scalar", "reduce", "view", "view", "where", "in_place",
-                 "set", "out", "drop", "look", "cast", "row"]  # fmt: skip
+                 "set", "out", "drop", "look", "cast", "row", "launch", "launch", "write_only", "take"]  # fmt: skip
         getattr(self, self.data.draw(st.sampled_from(names), label="step"))()
 
     def binary(self) -> None:
@@ -282,6 +295,40 @@ class Program:
         target[...] = np.minimum(np.abs(source), target.dtype.type(3))
         self.places.log.append(f"minimum(abs(v{b}), 3, out=v{a})")
 
+    def launch(self) -> None:
+        """A kernel of the program's own that updates a value, a view or a pending result in place."""
+        a, b = self.pick(), self.pick("source")
+        target, source = self.places.arrays[a], self.places.arrays[b]
+        if not _suit(target, source):
+            return
+        for x, y in zip(self.places.buffers[a], self.places.buffers[b], strict=True):
+            gathered(y, x, target.size, threads=target.size)
+        target[...] = small(target + source)
+        self.places.log.append(f"gathered(v{b}, v{a})")
+
+    def write_only(self) -> None:
+        """The same, where all that stood there is overwritten."""
+        a, b = self.pick(), self.pick("source")
+        target, source = self.places.arrays[a], self.places.arrays[b]
+        if not _suit(target, source):
+            return
+        for x, y in zip(self.places.buffers[a], self.places.buffers[b], strict=True):
+            mirrored(y, x, threads=target.size)
+        target[...] = -source
+        self.places.log.append(f"mirrored(v{b}, v{a})")
+
+    def take(self) -> None:
+        """An operator with a kernel of its own."""
+        a = self.pick()
+        array = self.places.arrays[a]
+        if not array.ndim or array.dtype != np.float32 or not array.shape[0]:
+            return
+        chosen = np.array(
+            self.data.draw(st.lists(st.integers(0, array.shape[0] - 1), max_size=5)), np.int32
+        )
+        results = [ops.take(x, chosen, 0) for x in self.places.buffers[a]]
+        self.places.keep(results, array[chosen], f"take(v{a}, {chosen.tolist()})")
+
     def drop(self) -> None:
         if len(self.places.arrays) > 3:
             a = self.pick()
@@ -299,6 +346,16 @@ class Program:
             view[...] = 1
         array[...] = 1
         self.places.keep(doubled, expected, f"v{a} * 2; v{a}.numpy()[...] = 1")
+
+
+def _suit(target: np.ndarray, source: np.ndarray) -> bool:
+    """Whether the kernels take them: threads must not read what others write."""
+    return (
+        target.dtype == source.dtype == np.float32
+        and target.shape == source.shape
+        and target.size > 0
+        and (target is source or not np.shares_memory(target, source))
+    )
 
 
 def _fits(source: tuple[int, ...], target: tuple[int, ...]) -> bool:

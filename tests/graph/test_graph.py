@@ -149,9 +149,9 @@ def test_eager_runs_each_operator_by_itself(monkeypatch: pytest.MonkeyPatch) -> 
     graph = get_session().graph
     monkeypatch.setattr(graph, "_eager", True)
     a = api.asarray(random(100))
-    with graph.observed() as plans:
+    with graph.observed() as ran:
         b = (a + 1) * 2
-    assert [len(plan.graph.nodes) for plan in plans] == [1, 1]
+    assert [len(one.plan.graph.nodes) for one in ran] == [1, 1]
     np.testing.assert_array_equal(b.numpy(), (a.numpy() + 1) * 2)
 
 

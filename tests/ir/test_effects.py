@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from metal_runtime.ir.atomics import AtomicOperation
 from metal_runtime.ir.effects import Effects, assigned_names
 from metal_runtime.ir.nodes import (
     Address,
     Assign,
+    Atomic,
     Call,
     Component,
     Evaluate,
@@ -19,6 +21,7 @@ from metal_runtime.ir.nodes import (
     Read,
     Return,
 )
+from metal_runtime.msl_types import VOID
 from tests.hand_made_kernels import FLOAT, FLOAT4, INT, ap, device, f, i, part, saxpy
 
 SETS = Function(
@@ -35,6 +38,20 @@ def test_stores():
     assert EFFECTS.stores(Evaluate(CALL_READS)) == set()
     kernel = saxpy()
     assert Effects(kernel).stores(*kernel.body) == {"y"}
+
+
+def test_pointers_that_are_read():
+    assert EFFECTS.loads_from(Evaluate(CALL_READS)) == {"p"}
+    assert EFFECTS.loads_from(Evaluate(CALL_SETS)) == set()
+    inner = Load("k", i(0), INT)
+    assert EFFECTS.loads_from(Assign(Load("p", inner, INT), i(1))) == {"k"}
+    assert EFFECTS.loads_from(Assign(Load("p", i(0), INT), Load("p", i(0), INT))) == {"p"}
+    assert EFFECTS.loads_from(Assign(part(Load("v", inner, FLOAT4), "x"), f(1))) == {"k"}
+    counter = Load("c", inner, INT)
+    store = Atomic(AtomicOperation.STORE, counter, (i(1),), VOID)
+    assert EFFECTS.loads_from(Evaluate(store)) == {"k"}
+    add = Atomic(AtomicOperation.ADD, counter, (i(1),), INT)
+    assert EFFECTS.loads_from(Evaluate(add)) == {"c", "k"}
 
 
 def test_purity_and_loads():
