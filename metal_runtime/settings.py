@@ -83,3 +83,11 @@ def tuning() -> bool:
 def tuning_library() -> bool:
     """``IRIS_TUNE=1``, and not where it is unset: the tiles of the library's products are measured too."""
     return os.environ.get("IRIS_TUNE") == "1"
+
+
+def inspectable() -> bool:
+    """``IRIS_INSPECT=0``: no other process of the user can look into this one."""
+    own = os.environ.get("IRIS_INSPECT") or "1"
+    if own not in ("0", "1"):
+        raise IrisError(f"IRIS_INSPECT is {own!r}", hint="set it to 0 or 1, or unset it")
+    return own == "1"
