@@ -76,7 +76,7 @@ class Profile:
 
     def html(self) -> str:
         """One page that needs nothing else: timeline, kernels with their texts, memory."""
-        from metal_runtime.profile.page import page
+        from metal_runtime.profile.html import page
 
         return page(self.recording)
 
