@@ -38,6 +38,8 @@ def profile(
     if diff:
         _diff(script, arguments or [], as_json)
         return
+    from metal_runtime.profile.table import WIDTH
+
     found = _run(script, arguments or [])
     if save is not None:
         found.save(save)
@@ -47,6 +49,8 @@ def profile(
         print(json.dumps(_json(found), indent=1))
         return
     console = stdout()
+    if not console.is_terminal:
+        console.width = WIDTH
     for part in (found.table(), found.timeline(), found.memory()):
         console.print(part)
         console.print()
@@ -82,7 +86,9 @@ def _diff(first: Path, others: list[str], as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(change) for change in compare(before, after)], indent=1))
     else:
-        stdout().print(comparison_table(before, after))
+        console = stdout()
+        console.width = max(console.width, 100)
+        console.print(comparison_table(before, after))
 
 
 def _json(found: Profile) -> dict[str, object]:

@@ -28,15 +28,9 @@ def _end(found: Profile, pid: int, wish: str | None) -> None:
         found.__exit__(None, None, None)
     except IrisError as fault:
         print(f"iris: {fault}", file=sys.stderr)
-    _show(found)
+    print(found, file=sys.stderr)
     if wish != "1":
         try:
             found.save(wish)
         except (IrisError, OSError) as error:
             print(f"iris: the profile is not saved: {error}", file=sys.stderr)
-
-
-def _show(found: Profile) -> None:
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False).print(found.table(), soft_wrap=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -17,26 +18,36 @@ from metal_runtime.recording.recording import Recording
 WIDTH = 100
 
 
-def kernel_table(rows: Iterable[KernelStatistics]) -> Table:
-    """A row for each kernel."""
+@dataclass(frozen=True, slots=True)
+class KernelTable:
+    """A row for each kernel, with the columns that fit."""
+
+    rows: tuple[KernelStatistics, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield _table(self.rows, is_wide=options.max_width >= WIDTH)
+
+
+def _table(rows: Iterable[KernelStatistics], *, is_wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bright_black", padding=(0, 1, 0, 0))
-    table.add_column("kernel", style="bold", no_wrap=True, min_width=16, max_width=26)
-    for name in ("calls", "total", "mean", "p50", "p95", "GB/s", "GFLOP/s", "roofline"):
+    table.add_column("kernel", style="bold", no_wrap=True, max_width=26 if is_wide else 20)
+    times = ("total", "mean", "p50", "p95") if is_wide else ("total", "mean", "p95")
+    for name in ("calls", *times, "GB/s", "GFLOP/s", "roofline"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("cache", no_wrap=True, max_width=15)
+    if is_wide:
+        table.add_column("cache", no_wrap=True, max_width=15)
     for row in rows:
+        shown = (row.total_ns, row.mean_ns, row.p50_ns, row.p95_ns)
         mark = "" if row.is_device_time else "~"
-        times = [row.total_ns, row.mean_ns, row.p50_ns, row.p95_ns]
-        table.add_row(
-            Text(row.facts.name),
-            f"{row.calls:,}",
-            *(mark + time_text(time) for time in times),
-            rate_text(row.bandwidth),
-            rate_text(row.rate),
-            _share(row.roofline_share),
-            Text(row.cache, style="yellow" if row.cache.startswith("miss") else "bright_black"),
-        )
+        texts = [mark + time_text(time) for time in (shown if is_wide else (*shown[:2], shown[3]))]
+        rates = (rate_text(row.bandwidth), rate_text(row.rate), _share(row.roofline_share))
+        cells = (Text(row.facts.name), f"{row.calls:,}", *texts, *rates)
+        table.add_row(*cells, *([_cache(row.cache)] if is_wide else []))
     return table
+
+
+def _cache(state: str) -> Text:
+    return Text(state, style="yellow" if state.startswith("miss") else "bright_black")
 
 
 def summary(recording: Recording) -> RenderableType:
@@ -44,7 +55,7 @@ def summary(recording: Recording) -> RenderableType:
     rows = kernel_statistics(recording)
     parts: list[RenderableType] = [Text(headline(recording), style="bold")]
     if rows:
-        parts += [Text(""), kernel_table(rows), Text("")]
+        parts += [Text(""), KernelTable(tuple(rows)), Text("")]
     parts += [Text(note, style="bright_black") for note in notes(recording)]
     return Group(*parts)
 
