@@ -91,3 +91,18 @@ def inspectable() -> bool:
     if own not in ("0", "1"):
         raise IrisError(f"IRIS_INSPECT is {own!r}", hint="set it to 0 or 1, or unset it")
     return own == "1"
+
+
+def profile_wish() -> str | None:
+    """``IRIS_PROFILE``: ``1`` prints a profile of the whole process when it ends, ``FILE.json`` or ``FILE.html`` saves it, too.
+
+    Raises IrisError for anything else but ``0``.
+    """
+    own = os.environ.get("IRIS_PROFILE") or "0"
+    if own in ("0", "1"):
+        return "1" if own == "1" else None
+    if Path(own).suffix.lower() not in (".json", ".html", ".htm"):
+        raise IrisError(
+            f"IRIS_PROFILE is {own!r}", hint="set it to 1, FILE.json or FILE.html, or unset it"
+        )
+    return own

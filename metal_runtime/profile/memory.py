@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from metal_runtime.recording.recording import Recording
 
 WINDOWS = 8
 """Parts of a recording that are looked at for growth."""
+
+_FEW = 8  # events for a window below which windows are of equal time
 
 
 class MemoryPoint(NamedTuple):
@@ -79,7 +82,8 @@ def live_lines(recording: Recording) -> list[LiveLine]:
     blocks: dict[tuple[str, Place | None], list[LiveBlock]] = defaultdict(list)
     for block in recording.live:
         blocks[block.device, block.place].append(block)
-    lines = [_line(recording, *key, found) for key, found in blocks.items()]
+    ends = _window_ends(recording)
+    lines = [_line(recording, ends, *key, found) for key, found in blocks.items()]
     return sorted(
         lines,
         key=lambda line: (
@@ -94,23 +98,32 @@ def leak_suspects(recording: Recording) -> list[LiveLine]:
     return [line for line in live_lines(recording) if line.is_suspect]
 
 
+def _window_ends(recording: Recording) -> list[int]:
+    """The times at which all windows but the last end: each holds as many events, so that a long compilation is not most of them."""
+    times = sorted(event.begin for event in recording.events)
+    if len(times) < _FEW * WINDOWS:
+        length = recording.end - recording.begin
+        return [recording.begin + length * n // WINDOWS for n in range(1, WINDOWS)]
+    return [times[len(times) * n // WINDOWS] for n in range(1, WINDOWS)]
+
+
 def _line(
-    recording: Recording, device: str, place: Place | None, blocks: Sequence[LiveBlock]
+    recording: Recording,
+    ends: Sequence[int],
+    device: str,
+    place: Place | None,
+    blocks: Sequence[LiveBlock],
 ) -> LiveLine:
-    length = max(1, recording.end - recording.begin)
-    windows = [
-        min(max(0, (block.since - recording.begin) * WINDOWS // length), WINDOWS - 1)
-        for block in blocks
-    ]
+    ages = [max(0, recording.end - block.since) for block in blocks]
+    windows = [bisect.bisect_right(ends, block.since) for block in blocks]
+    late = (block.nbytes for block, window in zip(blocks, windows, strict=True) if window)
     return LiveLine(
         place,
         device,
         len(blocks),
         sum(block.nbytes for block in blocks),
-        oldest_ns=max(recording.end - block.since for block in blocks),
-        newest_ns=min(recording.end - block.since for block in blocks),
-        grown_bytes=sum(
-            block.nbytes for block, window in zip(blocks, windows, strict=True) if window
-        ),
+        oldest_ns=max(ages),
+        newest_ns=min(ages),
+        grown_bytes=sum(late),
         windows=len(set(windows)),
     )

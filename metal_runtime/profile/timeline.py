@@ -141,7 +141,7 @@ def _stream_lane(
         (_device_span(recording, launch) for launch in ended or launches),
         key=lambda span: (span.begin, span.end),
     )
-    name = f"{device} · " + (f"stream {stream}" if stream else "default stream")
+    name = f"{device} · " + (f"stream {stream}" if stream else "default")
     waited = sum(queue_wait(launch) for launch in ended)
     return StreamLane(
         name,

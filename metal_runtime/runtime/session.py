@@ -97,6 +97,11 @@ class Session:
     # --- device and memory -----------------------------------------------------------------------
 
     @property
+    def is_open(self) -> bool:
+        """Whether its device was opened and is not closed."""
+        return self._device is not None and not self.closed
+
+    @property
     def device(self) -> Device:
         """The device, opened now if it was not. Raises DeviceError, also once the session is closed."""
         device = self._device

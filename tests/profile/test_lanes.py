@@ -10,7 +10,7 @@ from tests.profile.recordings import MS, everything, launch, recording
 def test_lanes_of_two_streams_and_a_thread():
     found = timeline(everything())
     first, second = found.streams
-    assert (first.name, second.name) == ("cpu · default stream", "cpu · stream 1")
+    assert (first.name, second.name) == ("cpu · default", "cpu · stream 1")
     assert [span.label for span in first.spans] == ["scale", "scale", "add"]
     assert (first.begin, first.end) == (8 * MS, 17 * MS)
     assert [(gap.begin, gap.end) for gap in first.gaps] == [(10 * MS, 12 * MS)]
