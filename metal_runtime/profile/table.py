@@ -41,7 +41,7 @@ def _table(rows: Iterable[KernelStatistics], *, is_wide: bool) -> Table:
         mark = "" if row.is_device_time else "~"
         texts = [mark + time_text(time) for time in (shown if is_wide else (*shown[:2], shown[3]))]
         rates = (rate_text(row.bandwidth), rate_text(row.rate), _share(row.roofline_share))
-        cells = (Text(row.facts.name), f"{row.calls:,}", *texts, *rates)
+        cells: tuple[Text | str, ...] = (Text(row.facts.name), f"{row.calls:,}", *texts, *rates)
         table.add_row(*cells, *([_cache(row.cache)] if is_wide else []))
     return table
 

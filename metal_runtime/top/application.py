@@ -13,11 +13,12 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.events import Click
+from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from metal_runtime.errors import IrisError
 from metal_runtime.inspect.processes import Attachable
-from metal_runtime.inspect.source import Source
+from metal_runtime.inspect.source import SavedTrace, Source
 from metal_runtime.profile.units import time_text
 from metal_runtime.top.choosing import ChoosingScreen
 from metal_runtime.top.compile_view import CompileView
@@ -113,10 +114,10 @@ class Inspector(App[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.query_one("#filter").display = False
+        self.base.query_one("#filter").display = False
         self.action_view(0)
         if self.source is None:
-            self.push_screen(ChoosingScreen(self._found), self._attach)
+            self.push_screen(ChoosingScreen(self._found), self._look_at)
         else:
             self._begin(self.source)
 
@@ -126,20 +127,30 @@ class Inspector(App[None]):
         if self.source is not None:
             self.source.close()
 
-    def _attach(self, pid: int | None) -> None:
+    def _look_at(self, pid: int | None) -> None:
         if pid is None:
             return
         try:
             self._begin(open_source(str(pid)))
         except IrisError as error:
             self.notify(str(error), severity="error", markup=False)
-            self.push_screen(ChoosingScreen(self._found), self._attach)
+            self.push_screen(ChoosingScreen(self._found), self._look_at)
 
     def _begin(self, source: Source) -> None:
         self.source = source
-        for view in self.query(View):
+        for view in self.base.query(View):
             view.source = source
         self._watch(source)
+
+    @property
+    def base(self) -> Screen[object]:
+        """The screen of the views, whatever lies upon it."""
+        return self.screen_stack[0]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys of the views do nothing, and are not shown, while another screen lies upon them."""
+        own = action in ("view", "sort", "filter", "reset", "hold", "dark", "help")
+        return not (own and len(self.screen_stack) > 1)
 
     # --- polling ---------------------------------------------------------------------------------
 
@@ -152,7 +163,7 @@ class Inspector(App[None]):
             model = Model(recording, source.status, source.title, source.ended)
             VIEWS[self._chosen].prepare(model)
             self._post(self._take, model)
-            if source.ended:
+            if model.ended:
                 return
             self._hurry.wait(max(self._interval, _REST * (time.monotonic() - begin)))
             self._hurry.clear()
@@ -173,7 +184,7 @@ class Inspector(App[None]):
     @property
     def view(self) -> View:
         """The view that is open."""
-        return self.query_one(VIEWS[self._chosen])
+        return self.base.query_one(VIEWS[self._chosen])
 
     def _draw(self) -> None:
         if self._model is not None and self.view.model is not self._model:
@@ -188,23 +199,25 @@ class Inspector(App[None]):
             recording = model.recording
             text.append(f"  {model.title}  ")
             if model.ended:
-                is_trace = self.source is not None and not recording.process.pid
-                text.append(f"■ {model.ended}", f"bold {palette.quiet if is_trace else palette.notice}")
+                is_trace = isinstance(self.source, SavedTrace)
+                text.append(
+                    f"■ {model.ended}", f"bold {palette.quiet if is_trace else palette.notice}"
+                )
             elif self._held:
                 text.append("‖ held", f"bold {palette.notice}")
             else:
                 text.append("● live", palette.good)
             length = time_text(recording.end - recording.begin)
             text.append(f"  {length} · {len(recording.events):,} events", palette.quiet)
-        self.query_one("#title", Pane).set(text)
+        self.base.query_one("#title", Pane).set(text)
 
     # --- keys ------------------------------------------------------------------------------------
 
     def action_view(self, number: int) -> None:
         self._chosen = number
         for index, view in enumerate(VIEWS):
-            self.query_one(view).display = index == number
-        self.query_one(ViewNames).show(number)
+            self.base.query_one(view).display = index == number
+        self.base.query_one(ViewNames).show(number)
         self.view.take_focus()
         self._close_filter()
         self._draw()
@@ -213,7 +226,7 @@ class Inspector(App[None]):
         self.view.sort()
 
     def action_reset(self) -> None:
-        self.query_one("#filter", Input).value = ""
+        self.base.query_one("#filter", Input).value = ""
         self._close_filter()
         self.view.reset()
 
@@ -224,7 +237,7 @@ class Inspector(App[None]):
 
     def action_dark(self) -> None:
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
-        for view in self.query(View):
+        for view in self.base.query(View):
             view.model = None
         self._draw()
         self._draw_title()
@@ -233,7 +246,7 @@ class Inspector(App[None]):
         self.push_screen(HelpScreen(VIEWS))
 
     def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
+        field = self.base.query_one("#filter", Input)
         field.display = True
         field.focus()
 
@@ -245,11 +258,11 @@ class Inspector(App[None]):
         self.view.take_focus()
 
     def key_escape(self) -> None:
-        field = self.query_one("#filter", Input)
+        field = self.base.query_one("#filter", Input)
         if field.display:
             field.value = ""
             self._close_filter()
             self.view.take_focus()
 
     def _close_filter(self) -> None:
-        self.query_one("#filter").display = False
+        self.base.query_one("#filter").display = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Callable, Sequence
 
 from rich.text import Text
@@ -13,7 +14,7 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 def stepped(times: Sequence[int], values: Sequence[int], borders: Sequence[int]) -> list[int]:
     """The greatest value between each two borders of what keeps each value from its time on; 0 before the first."""
     found = []
-    for begin, end in zip(borders, borders[1:], strict=False):
+    for begin, end in itertools.pairwise(borders):
         first = max(0, bisect.bisect_right(times, begin) - 1)
         last = bisect.bisect_left(times, end)
         held = [values[n] for n in range(first, last) if times[n] >= begin or n == first]

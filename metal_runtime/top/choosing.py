@@ -24,9 +24,7 @@ _COLUMNS = (
     Column("running", 8, right=True),
     Column("command", 0),
 )
-_EMPTY = (
-    "No process that uses iris is running. Start one: this list finds it as soon as it opens a device."
-)
+_EMPTY = "No process that uses iris is running. Start one: this list finds it as soon as it opens a device."
 _EVERY = 1.0  # seconds
 
 

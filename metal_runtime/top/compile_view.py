@@ -52,7 +52,12 @@ class CompileView(View):
         stages: dict[str, list[CompileEvent]] = defaultdict(list)
         for event in model.compiles:
             stages[event.stage].append(event)
-        lines = [Text(f"{'stage':<10}{'runs':>6}{'total':>10}{'hits':>7}{'misses':>8}", f"bold {palette.quiet}")]
+        lines = [
+            Text(
+                f"{'stage':<10}{'runs':>6}{'total':>10}{'hits':>7}{'misses':>8}",
+                f"bold {palette.quiet}",
+            )
+        ]
         for stage, found in stages.items():
             hits = sum(event.cache is Cache.HIT for event in found)
             misses = sum(event.cache is Cache.MISS for event in found)
@@ -74,7 +79,11 @@ class CompileView(View):
         row = self.query_one(Table).selected_row
         compiles = self.model.compiles if self.model is not None else []
         found = next((e for e in compiles if row is not None and e.number == row.key), None)
-        text = f"{found.kernel}, {found.stage}: {found.why or 'this stage has no cache'}" if found else ""
+        text = (
+            f"{found.kernel}, {found.stage}: {found.why or 'this stage has no cache'}"
+            if found
+            else ""
+        )
         self.query_one("#compile-why", Pane).set(Text(text))
 
 

@@ -77,6 +77,10 @@ class DevicesView(View):
         reached = Text.assemble(
             ("copies ", self.palette.quiet), f"{rate_text(bandwidth)} GB/s   ",
             ("multiply-adds ", self.palette.quiet), f"{rate_text(rate)} GFLOP/s",
-            ("   the plot: GFLOP/s over operations a byte", self.palette.quiet),
+            ("   below: over operations a byte", self.palette.quiet),
         )  # fmt: skip
-        return [reached, *plot(bandwidth, rate, rows, width, height, self.palette), legend(rows, self.palette)]
+        return [
+            reached,
+            *plot(bandwidth, rate, rows, width, height, self.palette),
+            legend(rows, self.palette),
+        ]

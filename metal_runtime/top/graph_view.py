@@ -21,9 +21,7 @@ _COLUMNS = (
     Column("one by one", 10, right=True, falling=True),
     Column("saved", 6, right=True, falling=True),
 )
-_EMPTY = (
-    "No plan has been made since this began: a graph whose structure is known needs none, nor do kernels."
-)
+_EMPTY = "No plan has been made since this began: a graph whose structure is known needs none, nor do kernels."
 
 
 class GraphView(View):
@@ -48,9 +46,7 @@ class GraphView(View):
     def show(self, model: Model) -> None:
         self.model = model
         self.query_one("#graph-sum", Pane).set(self._sum(model))
-        self.query_one(Table).set_rows(
-            [_row(event, model) for event in reversed(model.fusions)]
-        )
+        self.query_one(Table).set_rows([_row(event, model) for event in reversed(model.fusions)])
         self._report()
 
     def _sum(self, model: Model) -> Text:

@@ -89,14 +89,16 @@ class KernelScreen(Screen[None]):
     def _figures(self) -> Text:
         row, quiet = self._statistics, palette_of(self.app).quiet
         facts, calls = row.facts, max(1, row.timed_calls)
-        clock = "device" if row.is_device_time else "host (its device does not say times)"
+        clock = "device" if row.is_device_time else "host"
         moved = (row.work.read_bytes + row.work.written_bytes) / calls
         text = Text.assemble((facts.name, f"bold {palette_of(self.app).of(facts.name)}"), "  ")
-        text.append(f"{place_text(facts.place)}  {facts.device}, threadgroups as {facts.strategy or '?'}")
+        text.append(
+            f"{place_text(facts.place)}  {facts.device}, threadgroups as {facts.strategy or '?'}"
+        )
         pairs = [
             ("calls", f"{row.calls:,}"), ("total", time_text(row.total_ns)),
             ("mean", time_text(row.mean_ns)), ("p50", time_text(row.p50_ns)),
-            ("p95", time_text(row.p95_ns)), ("time of the", clock),
+            ("p95", time_text(row.p95_ns)), ("clock", clock),
         ], [
             ("moves", f"{bytes_text(moved)} a call"),
             ("GB/s", rate_text(row.bandwidth) or "?"), ("GFLOP/s", rate_text(row.rate) or "?"),

@@ -26,7 +26,9 @@ _COLUMNS = (
     Column("roof", 5, right=True, falling=True),
     Column("cache", 16, least=120),
 )
-_EMPTY = "No kernel has been launched since this began. Launch one, or ask for a value of an operator."
+_EMPTY = (
+    "No kernel has been launched since this began. Launch one, or ask for a value of an operator."
+)
 
 
 class KernelsView(View):
@@ -53,7 +55,9 @@ class KernelsView(View):
     def _sum(self, model: Model, whole: int) -> Text:
         calls = sum(row.calls for row in model.kernels)
         on_device = all(row.is_device_time for row in model.kernels)
-        clock = "of the device's time" if on_device else "of host time where the device does not say"
+        clock = (
+            "of the device's time" if on_device else "of host time where the device does not say"
+        )
         text = f"{len(model.kernels)} kernels · {calls:,} launches · {time_text(whole)} {clock}"
         return Text(text, style=self.palette.quiet)
 

@@ -46,7 +46,10 @@ def ruler(window: Window, origin: int, palette: Palette) -> Text:
     cells = [" "] * window.width
     least = (window.end - window.begin) * 12 / max(1, window.width)
     step = next(
-        factor * 10**power for power in range(19) for factor in _STEPS if factor * 10**power >= least
+        factor * 10**power
+        for power in range(19)
+        for factor in _STEPS
+        if factor * 10**power >= least
     )
     at = -(-(window.begin - origin) // step) * step
     while at + origin < window.end:
@@ -92,13 +95,19 @@ def _cells(
     is_chosen = found is not None and chosen is not None and _same(found, chosen)
     count = 0
     if found is not None:
-        while cell + count < window.width and shares[cell + count] > 0.99 and (
-            window.time_at(cell + count + 1) <= found.end
+        while (
+            cell + count < window.width
+            and shares[cell + count] > 0.99
+            and (window.time_at(cell + count + 1) <= found.end)
         ):
             count += 1
     if found is not None and count >= 3:
         label = f" {found.label}"[: count - 1].ljust(count)
-        style = f"bold reverse {colour}" if is_chosen else f"{'black' if palette.accent[1] == '7' else 'white'} on {colour}"
+        style = (
+            f"bold reverse {colour}"
+            if is_chosen
+            else f"{'black' if palette.accent[1] == '7' else 'white'} on {colour}"
+        )
         text.append(label, style)
         return count
     level = _EIGHTHS[max(1, min(8, round(8 * float(shares[cell]))))]

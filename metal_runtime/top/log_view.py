@@ -43,7 +43,7 @@ class LogView(View):
         ]  # fmt: skip
         rows = sorted([*errors, *lines], key=lambda row: float(row.order[0]), reverse=True)
         self.query_one(Table).set_rows(rows)
-        sums = f"{len(errors):,} errors · {len(lines):,} lines of the log"
+        sums = f"errors: {len(errors):,} · lines of the log: {len(lines):,}"
         if model.recording.dropped:
             sums += f" · {model.recording.dropped:,} events were lost: more came than could be read"
         self.query_one("#log-sum", Pane).set(Text(sums, palette.bad if errors else palette.quiet))
@@ -57,13 +57,17 @@ class LogView(View):
 def _of_error(event: ErrorEvent, offset: int, palette: Palette) -> Row:
     where = place_text(event.place) or event.device
     message = f"{event.error}: {event.message}"
-    return _row(("error", event.number), (event.begin + offset) / 1e9, "error", where, message, palette)
+    return _row(
+        ("error", event.number), (event.begin + offset) / 1e9, "error", where, message, palette
+    )
 
 
 def _row(
     key: tuple[str, int], seconds: float, level: str, where: str, message: str, palette: Palette
 ) -> Row:
-    style = {"error": palette.bad, "critical": palette.bad, "warning": palette.notice}.get(level, "")
+    style = {"error": palette.bad, "critical": palette.bad, "warning": palette.notice}.get(
+        level, ""
+    )
     clock = time.strftime("%H:%M:%S", time.localtime(seconds))
     first = message.split("\n", 1)[0]
     return Row(key, (clock, Text(level, style), where, first), (seconds, level, where, message))

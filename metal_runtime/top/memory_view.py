@@ -67,10 +67,14 @@ class MemoryView(View):
 
     def show(self, model: Model) -> None:
         self.model = model
-        self.query_one("#lines", Table).set_rows([_line_row(l, self.palette) for l in model.lines])
+        self.query_one("#lines", Table).set_rows(
+            [_line_row(line, self.palette) for line in model.lines]
+        )
         blocks = sorted(model.recording.live, key=lambda block: block.since)[:_SEEN_BLOCKS]
         end = model.recording.end
-        self.query_one("#blocks", Table).set_rows([_block_row(b, end, self.palette) for b in blocks])
+        self.query_one("#blocks", Table).set_rows(
+            [_block_row(b, end, self.palette) for b in blocks]
+        )
         self._draw_pools()
 
     def on_resize(self) -> None:
@@ -88,7 +92,12 @@ class MemoryView(View):
         place = row.order[0] if row is not None else None
         if pane.text is None or not pane.text.plain:
             found = excerpt(place[0], place[1]) if place else ""
-            pane.set(Text(found or f"{place_text(place) or 'This line'} cannot be read here.", no_wrap=True))
+            pane.set(
+                Text(
+                    found or f"{place_text(place) or 'This line'} cannot be read here.",
+                    no_wrap=True,
+                )
+            )
         else:
             pane.set(Text())
 

@@ -190,7 +190,9 @@ class Table(Widget, can_focus=True):
         shown = self._shown()
         lines = [self._heading(shown)]
         if not self.rows:
-            nothing = f"nothing contains “{self.filter_text}”; r shows all" if self.filter_text else ""
+            nothing = (
+                f"nothing contains “{self.filter_text}”; r shows all" if self.filter_text else ""
+            )
             lines.append(Text(nothing or self.empty, style=palette.quiet))
         room = max(0, self.size.height - 1)
         for row in self.rows[self._top : self._top + room]:
@@ -210,7 +212,9 @@ class Table(Widget, can_focus=True):
             column = self.columns[n]
             is_sorted = n == self.sorted_by
             mark = ("▼" if column.falling != self.is_reversed else "▲") if is_sorted else ""
-            title = Text(column.title + mark, style=f"bold {accent}" if is_sorted else f"bold {quiet}")
+            title = Text(
+                column.title + mark, style=f"bold {accent}" if is_sorted else f"bold {quiet}"
+            )
             cells.append(_cell(title, width, column.right))
         return Text(" ").join(cells)
 

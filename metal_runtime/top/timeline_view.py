@@ -66,7 +66,9 @@ class Lanes(Widget, can_focus=True):
 
     def _matches(self, lane: LaneIndex) -> bool:
         wanted = self._wanted
-        return not wanted or any(wanted in name.lower() for name in (lane.lane.name, *{s.label for s in lane.spans}))
+        return not wanted or any(
+            wanted in name.lower() for name in (lane.lane.name, *{s.label for s in lane.spans})
+        )
 
     def filter(self, text: str) -> None:
         """Only lanes whose name, or the name of a span in which, contains a text."""
@@ -99,7 +101,9 @@ class Lanes(Widget, can_focus=True):
     def _everything(self) -> tuple[int, int]:
         assert self.model is not None
         if not self.model.lanes:
-            return self.model.recording.begin, max(self.model.recording.end, self.model.recording.begin + _SHORTEST)
+            return self.model.recording.begin, max(
+                self.model.recording.end, self.model.recording.begin + _SHORTEST
+            )
         begin = min(int(lane.begins[0]) for lane in self.model.lanes)
         end = max(int(lane.ends.max()) for lane in self.model.lanes)
         return begin, max(end, begin + _SHORTEST)
@@ -156,10 +160,19 @@ class Lanes(Widget, can_focus=True):
         lane = self.lane
         if lane is None:
             return
-        number = next((n for n, s in enumerate(lane.spans) if self.span is not None and s.event.number == self.span.event.number), None)
+        number = next(
+            (
+                n
+                for n, s in enumerate(lane.spans)
+                if self.span is not None and s.event.number == self.span.event.number
+            ),
+            None,
+        )
         window = self.window
         if number is None:
-            seen = [n for n, s in enumerate(lane.spans) if s.end > window.begin and s.begin < window.end]
+            seen = [
+                n for n, s in enumerate(lane.spans) if s.end > window.begin and s.begin < window.end
+            ]
             number = seen[0] if seen else 0
         else:
             number = max(0, min(number + by, len(lane.spans) - 1))
@@ -177,7 +190,9 @@ class Lanes(Widget, can_focus=True):
         cell = event.x - NAMES
         window = self.window
         self.selected = lane.key
-        self.span = lane.longest(window.time_at(cell), window.time_at(cell + 1)) if cell >= 0 else None
+        self.span = (
+            lane.longest(window.time_at(cell), window.time_at(cell + 1)) if cell >= 0 else None
+        )
         self._tell()
 
     def _tell(self) -> None:
@@ -264,9 +279,15 @@ def _of_lane(index: LaneIndex) -> Text:
     lane = index.lane
     whole = max(1, lane.end - lane.begin)
     text = Text(f"{lane.name}: {len(lane.spans):,} spans in {time_text(whole)}, ", "")
-    text.append(f"busy {time_text(lane.busy_ns)} ({100 * lane.busy_ns / whole:.0f}%), gaps {time_text(lane.gap_ns)}")
+    text.append(
+        f"busy {time_text(lane.busy_ns)} ({100 * lane.busy_ns / whole:.0f}%), gaps {time_text(lane.gap_ns)}"
+    )
     if isinstance(lane, StreamLane):
-        clock = f"waited in queues {time_text(lane.wait_ns)}" if lane.is_device_time else "host time: the device says none"
+        clock = (
+            f"waited in queues {time_text(lane.wait_ns)}"
+            if lane.is_device_time
+            else "host time: the device says none"
+        )
         text.append(f"\n{clock}")
     elif isinstance(lane, HostLane):
         text.append(f"\nthread {lane.thread}")
@@ -276,12 +297,18 @@ def _of_lane(index: LaneIndex) -> Text:
 def _of_span(span: Span, model: Model) -> Text:
     event = span.event
     place = place_text(getattr(event, "place", None))
-    text = Text(f"{span.label}  at {time_text(model.since_begin(span.begin))}, took {time_text(span.end - span.begin)}  {place}\n")
+    text = Text(
+        f"{span.label}  at {time_text(model.since_begin(span.begin))}, took {time_text(span.end - span.begin)}  {place}\n"
+    )
     if isinstance(event, LaunchEvent):
         moved = event.work.read_bytes + event.work.written_bytes
         seconds = (span.end - span.begin) * 1e-9
         groups = "×".join(map(str, event.threadgroup))
-        text.append(f"grid {'×'.join(map(str, event.grid))} in groups of {groups}, {bytes_text(moved)}")
+        text.append(
+            f"grid {'×'.join(map(str, event.grid))} in groups of {groups}, {bytes_text(moved)}"
+        )
         if event.device_end and seconds:
-            text.append(f", {moved / seconds / 1e9:.1f} GB/s, waited {time_text(queue_wait(event))}")
+            text.append(
+                f", {moved / seconds / 1e9:.1f} GB/s, waited {time_text(queue_wait(event))}"
+            )
     return text

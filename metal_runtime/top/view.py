@@ -72,4 +72,5 @@ class Pane(Static):
         """What it shows from now on."""
         if self.text is None or text != self.text or text.spans != self.text.spans:
             self.text = text
+            self.display = bool(text.plain) or not self.has_class("detail")
             self.update(text)
