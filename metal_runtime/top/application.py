@@ -176,6 +176,8 @@ class Inspector(App[None]):
             self._leaving.set()
 
     def _take(self, model: Model) -> None:
+        if self._leaving.is_set() or not self.base.query(View):  # the views are gone already
+            return
         if not self._held or model.ended:
             self._model = model
             self._draw()

