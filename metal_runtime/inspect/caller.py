@@ -50,6 +50,8 @@ class Caller:
                 found = json.loads(self._receive(length))
             except TimeoutError:
                 raise Gone("it does not answer") from None
+            except ConnectionError:
+                raise Gone("the process has ended") from None
             except OSError as error:
                 raise Gone(f"the connection broke: {error.strerror or error}") from error
             except (ValueError, RecursionError):
