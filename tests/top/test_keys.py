@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from metal_runtime.top.application import VIEWS
 from metal_runtime.top.table import Table
 from metal_runtime.top.timeline_view import Lanes
