@@ -8,7 +8,6 @@ import numpy as np
 from rich.text import Text
 
 from metal_runtime.profile.timeline import Span
-from metal_runtime.profile.units import time_text
 from metal_runtime.top.lane_index import LaneIndex, Numbers
 from metal_runtime.top.palette import Palette
 
@@ -53,12 +52,21 @@ def ruler(window: Window, origin: int, palette: Palette) -> Text:
     )
     at = -(-(window.begin - origin) // step) * step
     while at + origin < window.end:
-        label = "│" + (time_text(at) if at else "0")
+        label = "│" + _mark_text(at, step)
         cell = window.cell_of(at + origin)
         if cell + len(label) < window.width:
             cells[cell : cell + len(label)] = label
         at += step
     return Text(" " * NAMES + "".join(cells), palette.quiet)
+
+
+def _mark_text(at: int, step: int) -> str:
+    """A time with as many figures as tell it from the next one, however near that is."""
+    for unit, name in ((10**9, "s"), (10**6, "ms"), (10**3, "us")):
+        if at >= unit:
+            places = max(0, len(str(unit)) - len(str(step)))
+            return f"{at / unit:.{places}f} {name}"
+    return f"{at} ns" if at else "0"
 
 
 def lane_line(

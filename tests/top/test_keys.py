@@ -189,3 +189,13 @@ def test_leaving_closes_the_source() -> None:
     source = HandMade(recording())
     drive(source, leave)
     assert source.is_closed
+
+
+def test_marks_of_the_ruler_differ_however_near_they_are() -> None:
+    async def look(driver: Driver) -> None:
+        await driver.press("full_stop", *["plus"] * 12)
+        marks = [mark.strip() for mark in driver.text().splitlines()[2].split("│")[1:]]
+        assert len(marks) > 1
+        assert len(set(marks)) == len(marks)
+
+    drive(HandMade(recording()), look)
