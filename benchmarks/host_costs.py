@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from benchmarks.goals import Figure
 from benchmarks.measure import per_call
 from metal_runtime import api
 from metal_runtime.decorator import kernel, metal
+from metal_runtime.recording.recorder import RECORDER
 
 REPOSITORY = Path(__file__).parent.parent
 Progress = Callable[[str], None]
@@ -34,6 +36,8 @@ def figures(installed: set[str], progress: Progress, processes: int = 7) -> list
     """All host costs; ``processes`` is how many new processes each cold figure is the median of."""
     progress("host costs: warm launches of one element")
     found = _warm_launches(installed)
+    progress("host costs: recording")
+    found += _recording()
     progress("host costs: first launches in new processes")
     found += _first_launches(processes)
     progress("host costs: importing in new processes")
@@ -60,6 +64,65 @@ def _warm_launches(installed: set[str]) -> list[Figure]:
         if peer in installed:
             found.append(_launch(f"the same, {peer}", make(one)))
     return found
+
+
+def _recording() -> list[Figure]:
+    """What a launch costs more while events are recorded, and while an inspector polls twice a second."""
+    one = np.ones(1, np.float32)
+    a, out = api.asarray(one), api.asarray(one)
+    times: dict[str, list[float]] = {"off": [], "on": [], "attached": []}
+    for _ in range(7):  # interleaved: a slow moment of the machine hits all alike
+        for state, batches in times.items():
+            with _state(state):
+                batches += per_call(lambda: increment(a, out, 1, threads=1), 1000, 3)
+    off = min(times["off"])
+
+    def more(state: str) -> float:
+        return (min(times[state]) - off) * 1e6
+
+    def median(state: str) -> str:
+        whole = statistics.median(times[state]) / statistics.median(times["off"])
+        return f"best batches; by medians, a launch takes {whole:.2f} times as long"
+
+    glance = min(per_call(lambda: RECORDER.on, 10_000)) * 1e6
+    return [
+        Figure("a launch asks whether it is recorded", glance, "µs", 0.1, note="with the call of a function"),
+        Figure("a launch more, recorder on", more("on"), "µs", 1, note=median("on")),
+        Figure("a launch more, inspector attached", more("attached"), "µs", note=median("attached")),
+    ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def _state(state: str) -> Iterator[None]:
+    """Within the block nobody records, a profile does, or an inspector in another process."""
+    if state == "on":
+        RECORDER.start()
+    looking = None
+    if state == "attached":
+        looking = subprocess.Popen(
+            [sys.executable, "-c", _LOOK, str(os.getpid())], cwd=REPOSITORY, stdout=subprocess.PIPE
+        )
+        assert looking.stdout is not None
+        looking.stdout.readline()
+    try:
+        yield
+    finally:
+        if state == "on":
+            RECORDER.stop()
+        if looking is not None:
+            looking.kill()
+            looking.communicate()
+
+
+_LOOK = """if True:
+    import sys, time
+    from metal_runtime.inspect.attachment import attach
+    attachment = attach(int(sys.argv[1]))
+    print(flush=True)
+    while not attachment.ended:
+        attachment.poll()
+        time.sleep(0.5)
+"""
 
 
 def _launch(name: str, run: Callable[[], object], limit: float | None = None) -> Figure:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from metal_runtime.array_functions import ElementwiseFunction, ReductionFunction
     from metal_runtime.graph.explain import Explanation
     from metal_runtime.ops import random as random
+    from metal_runtime.profile import Profile
 
 __all__ = [
     "ComputeDevice",
@@ -53,6 +54,7 @@ __all__ = [
     "memory",
     "ones",
     "persistent_buffers",
+    "profile",
     "random",
     "reduction",
     "register_kernel",
@@ -327,6 +329,26 @@ def capture(path: str | os.PathLike[str]) -> AbstractContextManager[None]:
         DeviceError: only Metal captures, in a process that was started with MTL_CAPTURE_ENABLED=1.
     """
     return get_session().device.capture(os.fspath(path))
+
+
+def profile(*, roofline: bool = True) -> Profile:
+    """What iris does within the block, on every device and in every thread: kernels, memory, compiling, waiting.
+
+    Begins and ends with nothing pending. ``print(p)`` shows the kernels; ``p.table()``, ``p.timeline()`` and
+    ``p.memory()`` are for rich to print; ``p.save("x.json")`` writes a trace for Perfetto, ``p.save("x.html")`` a page::
+
+        with api.profile() as p:
+            train_step()
+        print(p)
+
+    ``roofline=False`` does not measure what the device reaches, which the first profile on a machine does.
+    ``IRIS_PROFILE=1`` profiles a whole process.
+
+    Raises:
+        KernelFault: a launch before the block, or one within it, failed.
+    """
+    found: Profile = importlib.import_module("metal_runtime.profile").profile(roofline=roofline)
+    return found
 
 
 def log_event(name: str, duration_ms: float, phase: str = "run") -> None:

@@ -83,3 +83,26 @@ def tuning() -> bool:
 def tuning_library() -> bool:
     """``IRIS_TUNE=1``, and not where it is unset: the tiles of the library's products are measured too."""
     return os.environ.get("IRIS_TUNE") == "1"
+
+
+def inspectable() -> bool:
+    """``IRIS_INSPECT=0``: no other process of the user can look into this one."""
+    own = os.environ.get("IRIS_INSPECT") or "1"
+    if own not in ("0", "1"):
+        raise IrisError(f"IRIS_INSPECT is {own!r}", hint="set it to 0 or 1, or unset it")
+    return own == "1"
+
+
+def profile_wish() -> str | None:
+    """``IRIS_PROFILE``: ``1`` prints a profile of the whole process when it ends, ``FILE.json`` or ``FILE.html`` saves it, too.
+
+    Raises IrisError for anything else but ``0``.
+    """
+    own = os.environ.get("IRIS_PROFILE") or "0"
+    if own in ("0", "1"):
+        return "1" if own == "1" else None
+    if Path(own).suffix.lower() not in (".json", ".html", ".htm"):
+        raise IrisError(
+            f"IRIS_PROFILE is {own!r}", hint="set it to 1, FILE.json or FILE.html, or unset it"
+        )
+    return own

@@ -21,6 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # One cache for the whole run (workers inherit it), never the user's own.
     if "IRIS_CACHE_DIR" not in os.environ:
         os.environ["IRIS_CACHE_DIR"] = str(Path(config.cache.mkdir("iris-cache")))  # type: ignore[union-attr]
+    os.environ["IRIS_INSPECT"] = (
+        "0"  # the tests of the inspector turn it on, in folders of their own
+    )
     os.environ["IRIS_TUNE"] = (
         "0"  # what a test measures must not depend on what was measured before
     )

@@ -34,7 +34,7 @@ def highlighted(text: str, language: str) -> Syntax:
 
     lexer: Any = language
     if language == "msl":
-        from metal_runtime.cli.msl_lexer import MslLexer
+        from metal_runtime.msl.highlighting import MslLexer
 
         lexer = MslLexer()
     return Syntax(

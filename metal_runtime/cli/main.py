@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from metal_runtime.cli import cache, check, demo, devices, emit, explain, tune, version
+from metal_runtime.cli import (
+    cache,
+    check,
+    demo,
+    devices,
+    emit,
+    explain,
+    profile,
+    top,
+    tune,
+    version,
+)
 from metal_runtime.cli.console import show_error
 from metal_runtime.errors import IrisError
 
@@ -27,6 +38,8 @@ app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
 app.command("emit")(emit.emit)
 app.command("explain")(explain.explain)
+app.command("profile")(profile.profile)
+app.command("top")(top.top)
 app.add_typer(cache.app, name="cache")
 app.add_typer(tune.app, name="tune")
 

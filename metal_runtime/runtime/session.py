@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer, Shape
 from metal_runtime.buffer_host import ArrayGraph
 from metal_runtime.device.block import Block
@@ -32,6 +33,7 @@ from metal_runtime.runtime.random_state import RandomState
 from metal_runtime.runtime.recorded_launch import WorkOf, recorded_launch
 
 _GRAPH = "metal_runtime.graph.recorder"  # its `recorder_of(session)` makes an ArrayGraph
+_INSPECT = "metal_runtime.inspect.server"  # its `serve()` lets others look into this process
 _SESSIONS = "metal_runtime.runtime.sessions"  # its `session_on(name)` finds the session of a device
 
 
@@ -95,6 +97,11 @@ class Session:
     # --- device and memory -----------------------------------------------------------------------
 
     @property
+    def is_open(self) -> bool:
+        """Whether its device was opened and is not closed."""
+        return self._device is not None and not self.closed
+
+    @property
     def device(self) -> Device:
         """The device, opened now if it was not. Raises DeviceError, also once the session is closed."""
         device = self._device
@@ -105,9 +112,22 @@ class Session:
                         "the session is closed", hint="use get_runtime() for the new one"
                     )
                 if self._device is None:
+                    inspectable = settings.inspectable()
                     self._device = open_device(self.device_name)
+                    if inspectable:
+                        importlib.import_module(_INSPECT).serve()
                 device = self._device
         return device
+
+    @property
+    def opened(self) -> Device | None:
+        """The device, if it was opened."""
+        return self._device
+
+    @property
+    def opened_pool(self) -> Pool | None:
+        """The pool, if memory was asked for."""
+        return self._pool
 
     @functools.cached_property
     def times_launches(self) -> bool:

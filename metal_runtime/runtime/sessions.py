@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextvars
+import importlib
 import os
 import threading
 from collections.abc import Iterable
@@ -17,6 +18,8 @@ from metal_runtime.runtime.session import Session, Shared
 Here = tuple[str, "Here | None"]
 """The device that is current in a thread or task, and what is when its block ends."""
 
+_PROFILE = "metal_runtime.profile.process"  # its `begin()` profiles the whole process
+
 _here: contextvars.ContextVar[Here | None] = contextvars.ContextVar("iris_device", default=None)
 
 
@@ -29,6 +32,8 @@ class Sessions:
 
     def open(self, name: str | None) -> Session:
         """The session of that name; a fresh one, with the same kernels, when there is none or it is closed."""
+        if not self.by_name and settings.profile_wish() is not None:
+            importlib.import_module(_PROFILE).begin()
         with self.lock:
             found = self.by_name.get(name)
             if found is not None and not found.closed:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from metal_runtime.recording import events
 from metal_runtime.recording.codec import event_from_json, from_json, to_json
 from metal_runtime.recording.recording import DeviceFacts, ProcessFacts, Recording
+from metal_runtime.recording.rows import event_of, row_of
 
 every_event = st.one_of(*(st.from_type(kind) for kind in events.Event.__args__))
 
@@ -35,3 +36,20 @@ def test_a_recording_comes_back_as_it_was(found, facts, device):
 def test_what_is_no_event_is_refused(data):
     with pytest.raises(ValueError):
         event_from_json(data)
+
+
+@given(every_event)
+def test_an_event_comes_back_from_its_row(event):
+    assert event_of(json.loads(row_of(event))) == event
+
+
+@pytest.mark.parametrize(
+    "row",
+    [None, 3, {}, [], ["Event"], [3], ["SyncEvent"], ["SyncEvent", 1, 2, 3, 4, "cpu", None, 5],
+     ["SyncEvent", 1, 2, 3, True, "cpu", None], ["SyncEvent", 1, 2, 3, 4, "cpu", 3],
+     ["SyncEvent", 1, 2, 3, 4, "cpu", ["a.py"]], ["SyncEvent", 1, 2, 3, 4, "cpu", [1, 2]],
+     ["SyncEvent", 1, 2, 3, 4, 5, None]],
+)  # fmt: skip
+def test_what_is_no_row_is_refused(row):
+    with pytest.raises(ValueError):
+        event_of(row)
