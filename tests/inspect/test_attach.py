@@ -142,6 +142,7 @@ def rate(target, seconds=0.4):
 
 
 def test_a_client_that_stops_reading_never_slows_the_target(folder, target):
+    target.ask("pause 0.002")
     watching = attach(target.pid)  # recording is paid for in both rates
     slow = connected(folder, target.pid)
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -154,6 +155,7 @@ def test_a_client_that_stops_reading_never_slows_the_target(folder, target):
     slow.close()
     for _ in range(2):
         rates[False].append(rate(target))
+    target.ask("pause 0.1")
     assert max(rates[True]) > 0.5 * max(rates[False])
     watching.close()
 

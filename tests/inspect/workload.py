@@ -12,6 +12,7 @@ from metal_runtime.logging import get_logger
 from metal_runtime.recording.recorder import RECORDER
 
 counts = [0] * 4
+pace = {"pause": 0.1}  # seconds between 50 launches of a thread
 stop = threading.Event()
 
 
@@ -28,7 +29,7 @@ def work(index):
         for _ in range(50):
             increment(a, out, 999, threads=999)
         counts[index] += 50
-        time.sleep(0.002)
+        time.sleep(pace["pause"])
 
 
 def fork():
@@ -56,6 +57,9 @@ def obey():
             case ["log"]:
                 get_logger("test").warning("a line of the log")
                 say("logged", 1)
+            case ["pause", seconds]:
+                pace["pause"] = float(seconds)
+                say("paused", 1)
             case ["fork"]:
                 fork()
             case ["exit"]:
