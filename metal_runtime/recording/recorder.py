@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +16,17 @@ from metal_runtime.recording.events import (
     KernelFacts,
     LaunchEvent,
     LiveBlock,
-    Place,
     PoolAction,
     PoolEvent,
     Work,
 )
-from metal_runtime.recording.places import RawPlace, caller
+from metal_runtime.recording.places import RawPlace, caller, place_of
 
 CAPACITY = 1 << 17
 """Events that are kept; a power of two."""
+
+RawWork = tuple[int, int, int | None] | tuple[Sequence[bool], Sequence[int]]
+"""A Work that is one only once it is read: its figures, or which arrays are written and the bytes of each, all of which are read."""
 
 now: Callable[[], int] = time.monotonic_ns
 """The clock of every event."""
@@ -58,12 +60,17 @@ class Recorder:
         """By address: device memory in use that was taken while something was recorded."""
 
         self._capacity = capacity
-        self._mask = capacity - 1
-        self._ring: list[tuple[Any, ...] | None] = []
         self._times: Any = None
-        self._times_at = 0
-        self._numbers = itertools.count()
-        self._first = 0
+
+        # What follows is for `recorded_launch`, too, which has no time for calls.
+        self.mask = capacity - 1
+        self.ring: list[tuple[Any, ...] | None] = []
+        """Events at their numbers & mask, as tuples: the number, the class, its fields."""
+
+        self.times_at = 0
+        """The address of two words of 64 bits for each place of the ring: when the launch there began and ended."""
+
+        self.numbers = itertools.count()
         self._listeners = 0
         self._lock = threading.Lock()
 
@@ -72,10 +79,10 @@ class Recorder:
     def start(self) -> int:
         """Turns it on, for one more who wants events; the number that the next event will have."""
         with self._lock:
-            if not self._ring:
-                self._ring = [None] * self._capacity
+            if not self.ring:
+                self.ring = [None] * self._capacity
                 self._times = (ctypes.c_uint64 * (2 * self._capacity))()
-                self._times_at = ctypes.addressof(self._times)
+                self.times_at = ctypes.addressof(self._times)
             if not self._listeners:
                 self.live.clear()
             self._listeners += 1
@@ -91,26 +98,14 @@ class Recorder:
     @property
     def next_number(self) -> int:
         """The number that the next event will have."""
-        return int(repr(self._numbers)[6:-1])  # itertools.count shows its value, and takes none
+        return int(repr(self.numbers)[6:-1])  # itertools.count shows its value, and takes none
 
     # --- noting ----------------------------------------------------------------------------------
 
     def note(self, kind: type, *fields: Any) -> None:
         """An event of a kind; ``fields`` are those behind its number, of which a place is the last."""
-        number = next(self._numbers)
-        self._ring[number & self._mask] = (number, kind, *fields)
-
-    def begin_launch(self) -> tuple[int, int]:
-        """A launch is about to be made: its number, and the address of two words of 64 bits for its device's times."""
-        number = next(self._numbers)
-        return number, self._times_at + 16 * (number & self._mask)
-
-    def note_launch(self, number: int, *fields: Any) -> None:
-        """The launch of a number was made; ``fields`` are those of LaunchEvent from ``begin`` to ``place``.
-
-        Before them stands whether the device measures it.
-        """
-        self._ring[number & self._mask] = (number, LaunchEvent, *fields)
+        number = next(self.numbers)
+        self.ring[number & self.mask] = (number, kind, *fields)
 
     def note_memory(
         self,
@@ -151,7 +146,7 @@ class Recorder:
         dropped = first - since
         number = first
         for number in range(first, min(latest, first + most)):
-            raw = self._ring[number & self._mask]
+            raw = self.ring[number & self.mask]
             if raw is None or raw[0] < number:  # another thread is about to write it
                 break
             if raw[0] > number:
@@ -173,15 +168,17 @@ class Recorder:
             last = place_of(fields.pop()) if "place" in kind.__slots__ else fields.pop()
             return make(number, *fields, last), False
         measured, *fields, work, place = fields
-        times = 2 * (number & self._mask)
+        times = 2 * (number & self.mask)
         begun, ended = (self._times[times], self._times[times + 1]) if measured else (0, 0)
-        event = make(number, *fields, Work._make(work), place_of(place), begun, ended)
+        event = make(number, *fields, _work_of(work), place_of(place), begun, ended)
         return event, measured and not ended
 
 
-def place_of(raw: RawPlace | None) -> Place | None:
-    """A place as it is read."""
-    return None if raw is None else Place._make(raw)
+def _work_of(raw: RawWork) -> Work:
+    if len(raw) == 3:
+        return Work._make(raw)
+    written, sizes = raw
+    return Work(sum(sizes), sum(itertools.compress(sizes, written)))
 
 
 RECORDER = Recorder()

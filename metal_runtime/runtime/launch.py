@@ -17,7 +17,7 @@ from metal_runtime.program import Argument, ArgumentKind, MslProgram
 from metal_runtime.recording.recorder import RECORDER
 from metal_runtime.runtime.buffer_arguments import Uploads, fast_binding
 from metal_runtime.runtime.launch_shape import launch_config
-from metal_runtime.runtime.recorded_launch import argument_work
+from metal_runtime.runtime.recorded_launch import argument_work, recorded_launch
 from metal_runtime.runtime.size_check import SizeCheck
 from metal_runtime.runtime.told_memory import tells_its_memory
 from metal_runtime.runtime.value_arguments import fast_pack
@@ -37,7 +37,7 @@ class LaunchPlan:
     """
 
     __slots__ = (
-        "_arguments", "_busy_graph", "_configs", "_optional_buffers", "_packers", "_program", "_sizes", "_tells", "_traits",
+        "_arguments", "_buffers", "_busy_graph", "_configs", "_optional_buffers", "_packers", "_program", "_sizes", "_tells", "_traits", "_written",
         "name", "needs_threadgroup", "pipeline", "session",
     )  # fmt: skip
 
@@ -62,6 +62,12 @@ class LaunchPlan:
         self._busy_graph = session.busy_graph
         self._arguments = pipeline.signature.arguments
         self._packers = [_packer(argument, session) for argument in self._arguments]
+        self._buffers = tuple(
+            place
+            for place, argument in enumerate(self._arguments)
+            if argument.kind is ArgumentKind.BUFFER
+        )
+        self._written = tuple(self._arguments[place].written for place in self._buffers)
         self._configs: dict[Any, LaunchConfig] = {}
         self._sizes = None if bounds is None else SizeCheck(name, self._arguments, bounds)
 
@@ -99,8 +105,12 @@ class LaunchPlan:
         if self._sizes is not None:
             self._sizes.check(config.grid, args)
         if RECORDER.on:
-            work = argument_work(self._arguments, args)
-            self.session.launch(self.pipeline, config, bindings, work)  # type: ignore[arg-type]
+            session = self.session
+            work = self._written, [args[place]._nbytes for place in self._buffers]
+            recorded_launch(
+                session.stream, session.device_name, session.times_launches,
+                self.pipeline, config, bindings, work,  # type: ignore[arg-type]
+            )  # fmt: skip
         else:
             self.session.stream.launch(self.pipeline, config, bindings)  # type: ignore[arg-type]
         if graph is not None and graph.is_observed():

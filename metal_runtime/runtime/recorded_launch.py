@@ -15,14 +15,11 @@ from metal_runtime.buffer import MetalBuffer
 from metal_runtime.device.launch_config import LaunchConfig
 from metal_runtime.device.protocol import Binding, Pipeline, Stream
 from metal_runtime.program import Argument
-from metal_runtime.recording.events import KernelFacts, Place
+from metal_runtime.recording.events import KernelFacts, LaunchEvent, Place
 from metal_runtime.recording.noting import note_error
 from metal_runtime.recording.places import caller
-from metal_runtime.recording.recorder import RECORDER, now
+from metal_runtime.recording.recorder import RECORDER, RawWork, now
 from metal_runtime.source import SourceSpan
-
-RawWork = tuple[int, int, int | None]
-"""A Work that is one only once it is read: a plain tuple is made in a fifth of the time."""
 
 WorkOf = RawWork | Callable[[], RawWork]
 """What a launch has to do, or who finds it out when asked: only launches that are recorded ask."""
@@ -37,24 +34,31 @@ def recorded_launch(
     bindings: Sequence[Binding],
     work: WorkOf | None,
 ) -> None:
-    """Launches, and notes it, also when it fails. ``measured``: whether the device says when it began and ended."""
+    """Launches, and notes it, also when it fails. ``measured``: whether the device says when it began and ended.
+
+    Called by what a function of iris called: the two have no place in the user's program.
+    """
     key = id(pipeline)
     if key not in _kept:
         _register(device, pipeline)
-    number, times = RECORDER.begin_launch()
+    recorder = RECORDER
+    number = next(recorder.numbers)
+    at = number & recorder.mask
+    times = recorder.times_at + 16 * at if measured else 0
     begin = now()
     try:
-        stream.launch(pipeline, config, bindings, times if measured else 0)
+        stream.launch(pipeline, config, bindings, times)
     except BaseException as error:
         measured = False
         note_error(device, error)
         raise
     finally:
         end = now()
-        known = work() if callable(work) else work or bound_work(pipeline, bindings)
-        RECORDER.note_launch(
-            number, measured, begin, end, get_ident(), key, device, stream.number,
-            config.grid, config.threadgroup, known, caller(),
+        if work.__class__ is not tuple:
+            work = work() if callable(work) else work or bound_work(pipeline, bindings)
+        recorder.ring[at] = (
+            number, LaunchEvent, measured, begin, end, get_ident(), key, device, stream.number,
+            config.grid, config.threadgroup, work, caller(3),
         )  # fmt: skip
 
 

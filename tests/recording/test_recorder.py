@@ -26,8 +26,11 @@ from metal_runtime.recording.events import (
 from metal_runtime.recording.recorder import RECORDER, Recorder, now
 
 
+PLACE = (compile("\n" * 6 + "f()", "a.py", "exec"), 2)
+
+
 def sync(recorder, device="cpu"):
-    recorder.note(SyncEvent, 1, 2, 3, device, ("a.py", 7))
+    recorder.note(SyncEvent, 1, 2, 3, device, PLACE)
 
 
 def test_events_come_back_in_order_and_typed():
@@ -60,13 +63,13 @@ def test_who_reads_too_late_is_told_how_much_is_missing():
 def test_a_launch_is_read_again_until_it_has_ended():
     recorder = Recorder(8)
     recorder.start()
-    number, times = recorder.begin_launch()
-    words = (ctypes.c_uint64 * 2).from_address(times)
+    number = next(recorder.numbers)
+    words = (ctypes.c_uint64 * 2).from_address(recorder.times_at)
     words[0] = words[1] = 0
     assert recorder.read(0).events == ()  # not noted yet
-    recorder.note_launch(
-        number, True, 1, 2, 3, 99, "cpu", 0, (1, 1, 1), (1, 1, 1), (8, 4, None), None
-    )
+    recorder.ring[0] = (
+        number, LaunchEvent, True, 1, 2, 3, 99, "cpu", 0, (1, 1, 1), (1, 1, 1), (8, 4, None), None
+    )  # fmt: skip
     sync(recorder)
     reading = recorder.read(0)
     assert [event.number for event in reading.events] == [0, 1]
