@@ -25,7 +25,6 @@ from metal_runtime.recording.events import (
 )
 from metal_runtime.recording.recorder import RECORDER, Recorder, now
 
-
 PLACE = (compile("\n" * 6 + "f()", "a.py", "exec"), 2)
 
 
