@@ -163,7 +163,8 @@ def traffic() -> Iterator[Traffic]:
     with api.device("cpu") as device:
         device.close()  # what other tests left in its pool, and their streams
         gc.collect()
-        gc.freeze()  # with their objects counted, cycles of this test would be collected seldom
+        gc.freeze()
+        gc.collect()  # counts anew: with all objects counted, cycles of this test would be collected seldom
         yield Traffic(random.randrange(2**32))
         gc.unfreeze()
 
