@@ -6,6 +6,7 @@ Names load on first use, so that importing the package costs little more than im
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from metal_runtime._version import __version__
@@ -97,6 +98,25 @@ __all__ = [
     "metal",
     "ops",
 ]
+
+
+def _obey_log_level() -> None:
+    """Sends the log to standard error. What is wrong with the wish is logged: a program does not fail for its log's sake."""
+    from metal_runtime import settings
+    from metal_runtime.errors import IrisError
+    from metal_runtime.logging import configure_logging
+
+    try:
+        level = settings.log_level()
+    except IrisError as error:
+        configure_logging("warning").warning("%s", error)
+    else:
+        if level is not None:
+            configure_logging(level)
+
+
+if "IRIS_LOG" in os.environ:
+    _obey_log_level()
 
 
 def __getattr__(name: str) -> Any:

@@ -85,6 +85,20 @@ def tuning_library() -> bool:
     return os.environ.get("IRIS_TUNE") == "1"
 
 
+def log_level() -> str | None:
+    """``IRIS_LOG``: how much of iris' log is written to standard error: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
+
+    Raises IrisError for any other text.
+    """
+    own = os.environ.get("IRIS_LOG") or None
+    if own is not None and own.lower() not in ("debug", "info", "warning", "error", "critical"):
+        raise IrisError(
+            f"IRIS_LOG is {own!r}",
+            hint="set it to debug, info, warning, error or critical, or unset it",
+        )
+    return own
+
+
 def inspectable() -> bool:
     """``IRIS_INSPECT=0``: no other process of the user can look into this one."""
     own = os.environ.get("IRIS_INSPECT") or "1"

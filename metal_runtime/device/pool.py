@@ -22,8 +22,11 @@ from dataclasses import dataclass
 from metal_runtime.device.block import Block, block_of
 from metal_runtime.device.protocol import Allocation, Allocator, HostBytes
 from metal_runtime.errors import DeviceMemoryError
+from metal_runtime.logging import get_logger
 from metal_runtime.recording.events import PoolAction
 from metal_runtime.recording.recorder import RECORDER
+
+_log = get_logger("pool")
 
 PAGE = mmap.PAGESIZE
 """Requests are rounded up to whole pages of this many bytes."""
@@ -321,8 +324,10 @@ class Pool:
         before = self._allocated
         self._drop(lambda: self._cached)
         dropped = before - self._allocated
-        if RECORDER.on and dropped:
-            self._note(PoolAction.TRIM, dropped, 0)
+        if dropped:
+            _log.debug("%s: %s went back to the system", self._name, _bytes(dropped))
+            if RECORDER.on:
+                self._note(PoolAction.TRIM, dropped, 0)
         return dropped
 
     def _drop(self, excess: Callable[[], int], *, keep_persistent: bool = False) -> None:

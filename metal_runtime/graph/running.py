@@ -17,6 +17,7 @@ from metal_runtime.graph.operations import Elementwise
 from metal_runtime.graph.plan import Plan, Target, make_plan
 from metal_runtime.graph.recorded_plan import note_flush, own_memory
 from metal_runtime.graph.trace import Trace, structure, trace
+from metal_runtime.logging import get_logger
 from metal_runtime.recording.recorder import RECORDER, now
 from metal_runtime.runtime.session import Session
 from metal_runtime.strided import Shape, contiguous
@@ -24,6 +25,7 @@ from metal_runtime.value import Value, pending_value
 
 _KEPT = 4096  # kinds of calls, and plans, remembered a session
 _Kept = TypeVar("_Kept")
+_log = get_logger("graph")
 
 
 def remember(kept: dict[tuple[Any, ...], _Kept], key: tuple[Any, ...], what: _Kept) -> None:
@@ -77,6 +79,7 @@ class Runner:
         if found is None:
             found = make_plan(self._session, structure(traced), target)
             remember(self._plans, traced.key, found)
+            _log.debug("planned %d operators as %d kernels", found.operators, len(found.steps))
         return found
 
     # --- who looks on ----------------------------------------------------------------------------

@@ -176,6 +176,7 @@ def serve() -> None:
             return
         try:
             _server = Server(safe_directory(make=True))
+            get_logger("inspect").debug("other processes look in at %s", _server.path)
         except (OSError, RuntimeError, UnsafeDirectory) as reason:  # RuntimeError: no more threads
             get_logger("inspect").debug("this process cannot be looked into: %s", reason)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import get_ident
 
+from metal_runtime.logging import get_logger
 from metal_runtime.recording.events import (
     Cache,
     CompileEvent,
@@ -17,6 +19,8 @@ from metal_runtime.recording.events import (
 )
 from metal_runtime.recording.places import caller
 from metal_runtime.recording.recorder import RECORDER, now
+
+_log = get_logger("compile")
 
 
 @dataclass(slots=True)
@@ -46,10 +50,14 @@ def compile_stage(kernel: str, stage: str) -> Iterator[Stage]:
         note_error("", error)
         raise
     finally:
+        end = now()
         if RECORDER.on:
             RECORDER.note(
-                CompileEvent, begin, now(), get_ident(), kernel, stage, known.cache, known.why
+                CompileEvent, begin, end, get_ident(), kernel, stage, known.cache, known.why
             )
+        if _log.isEnabledFor(logging.DEBUG):
+            cache = "" if known.cache is Cache.NONE else f", cache {known.cache.value}: {known.why}"
+            _log.debug("%s: %s %.1f ms%s", kernel or "?", stage, (end - begin) / 1e6, cache)
 
 
 @contextlib.contextmanager

@@ -114,6 +114,10 @@ class Session:
                 if self._device is None:
                     inspectable = settings.inspectable()
                     self._device = open_device(self.device_name)
+                    traits = self._device.traits
+                    get_logger("device").info(
+                        "%s is open: %s, %d compute units", self.device_name, traits.name, traits.compute_units
+                    )  # fmt: skip
                     if inspectable:
                         importlib.import_module(_INSPECT).serve()
                 device = self._device

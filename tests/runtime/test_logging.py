@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import re
 import subprocess
 import sys
 
@@ -58,3 +60,36 @@ def test_importing_touches_no_file(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def logged(wish: str, program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"IRIS_LOG": wish, "IRIS_INSPECT": "0"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == ""
+    return done.stderr
+
+
+USE = (
+    "from metal_runtime import api, ops; (api.asarray([1.0, 2.0]) * 3.0 + 1.0).numpy(); api.trim()"
+)
+
+
+def test_the_environment_says_how_much_is_logged():
+    debug, info = logged("debug", USE), logged("INFO", USE)
+    for line in ("metal_runtime.device: cpu is open: ", "metal_runtime.graph: planned 2 operators as 1 kernels"):  # fmt: skip
+        assert line in debug
+    assert re.search(r"metal_runtime.compile: \w+: clang \d+\.\d ms, cache (hit|miss): ", debug)
+    assert "is open" in info
+    assert "DEBUG" not in info
+    assert logged("error", USE) == ""
+
+
+def test_a_wrong_level_is_said_and_stops_nothing():
+    text = logged("loud", "import metal_runtime")
+    assert "WARNING metal_runtime: IRIS_LOG is 'loud'" in text
+    assert "hint: set it to debug, info, warning, error or critical" in text
