@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,12 +21,23 @@ from metal_runtime.runtime.launch_shape import launch_config
 from metal_runtime.runtime.recorded_launch import argument_work
 from metal_runtime.runtime.session import Session
 
+_KEPT = 1024
+_programs: dict[bytes, MslProgram] = {}
+
 
 def kernel_program(
     kernel: Kernel, passes: Sequence[Pass] = PASSES, options: CompileOptions = DEFAULT_OPTIONS
 ) -> MslProgram:
-    """The MSL program of an operator's kernel."""
-    return ir_to_program(optimized(kernel, passes), options)
+    """The MSL program of an operator's kernel. Plans of other sizes often come to the same kernel, which is made once."""
+    # Not by equality, to which 0.0 is -0.0; spans are not part of the text.
+    key = hashlib.blake2b(repr((kernel, passes, options)).encode(), digest_size=16).digest()
+    found = _programs.get(key)
+    if found is None:
+        found = ir_to_program(optimized(kernel, passes), options)
+        if len(_programs) >= _KEPT:
+            _programs.clear()
+        _programs[key] = found
+    return found
 
 
 def python_program(

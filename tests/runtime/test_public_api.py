@@ -35,6 +35,7 @@ SIGNATURES = {
     "memory": "()",
     "ones": "(shape, dtype=DType.FLOAT32, *, persistent=None)",
     "persistent_buffers": "()",
+    "profile": "(*, roofline=True)",
     "reduction": "(*, identity, dtype=None)",
     "register_kernel": "(name, source, function_name)",
     "set_memory_limit": "(limit)",
