@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import compress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from metal_runtime.buffer import MetalBuffer
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from metal_runtime.runtime.accesses import AccessBounds
     from metal_runtime.runtime.session import Session
 
+_NBYTES = attrgetter("_nbytes")
 _CONFIGS_KEPT = 4096  # launch shapes remembered a kernel
 
 
@@ -62,12 +65,8 @@ class LaunchPlan:
         self._busy_graph = session.busy_graph
         self._arguments = pipeline.signature.arguments
         self._packers = [_packer(argument, session) for argument in self._arguments]
-        self._buffers = tuple(
-            place
-            for place, argument in enumerate(self._arguments)
-            if argument.kind is ArgumentKind.BUFFER
-        )
-        self._written = tuple(self._arguments[place].written for place in self._buffers)
+        self._buffers = tuple(a.kind is ArgumentKind.BUFFER for a in self._arguments)
+        self._written = tuple(a.written for a in compress(self._arguments, self._buffers))
         self._configs: dict[Any, LaunchConfig] = {}
         self._sizes = None if bounds is None else SizeCheck(name, self._arguments, bounds)
 
@@ -106,7 +105,7 @@ class LaunchPlan:
             self._sizes.check(config.grid, args)
         if RECORDER.on:
             session = self.session
-            work = self._written, [args[place]._nbytes for place in self._buffers]
+            work = self._written, [*map(_NBYTES, compress(args, self._buffers))]
             recorded_launch(
                 session.stream, session.device_name, session.times_launches,
                 self.pipeline, config, bindings, work,  # type: ignore[arg-type]
