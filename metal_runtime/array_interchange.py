@@ -13,6 +13,7 @@ from metal_runtime import dlpack
 from metal_runtime.device.block import Block
 from metal_runtime.dtype import DType
 from metal_runtime.errors import ShapeError
+from metal_runtime.notebook import array_html
 from metal_runtime.recording.events import Direction
 from metal_runtime.recording.noting import transfer
 from metal_runtime.strided import Shape
@@ -39,6 +40,10 @@ class ArrayInterchange:
 
     @property
     def size(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def closed(self) -> bool:
         raise NotImplementedError
 
     def to(self, device: Any) -> Self:
@@ -71,6 +76,13 @@ class ArrayInterchange:
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
         return self._elements().tolist()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the elements, as ``repr`` shows them, which runs what is pending."""
+        what = f"{self.shape} {self.dtype.metal_name} on {self.device}"
+        if self.closed:
+            return array_html(f"{what}, closed", None)
+        return array_html(what, self._elements())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if dtype is not None and np.dtype(dtype) != self.dtype.numpy_dtype:

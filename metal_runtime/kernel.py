@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
 import re
+import textwrap
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from metal_runtime.errors import KernelTypeError, LaunchError, UnsupportedPythonError
 from metal_runtime.msl_types import AddressSpace, Pointer, ValueType, type_name
+from metal_runtime.notebook import kernel_html
 from metal_runtime.runtime.argument_types import TypeKey, argument_type, type_key
 from metal_runtime.runtime.launch import arguments_by_name
 from metal_runtime.runtime.sessions import get_session, session_of
@@ -224,6 +228,16 @@ class KernelFunction:
         return specialise(self.func, self.name, types, pointers)
 
     # --- as an object ----------------------------------------------------------------------------
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the parameters, the MSL as far as it is known, and the Python."""
+        texts = [] if self._latest is None else [("MSL", "msl", self.msl_source)]
+        note = (
+            "" if texts else "Its MSL is made at the first launch, for the types of the arguments."
+        )
+        with contextlib.suppress(OSError, TypeError):  # the file is gone
+            texts.append(("Python", "python", textwrap.dedent(inspect.getsource(self.func))))
+        return kernel_html(repr(self), texts, note)
 
     def __repr__(self) -> str:
         parameters = ", ".join(

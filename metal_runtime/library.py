@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from metal_runtime.errors import LaunchError, MslError, UnknownKernelError
 from metal_runtime.msl_types import type_name
+from metal_runtime.notebook import kernel_html
 from metal_runtime.program import CompileOptions, MathMode, MslProgram, Signature
 from metal_runtime.runtime.launch import LaunchPlan, arguments_by_name, open_plans
 from metal_runtime.runtime.msl_source import (
@@ -156,6 +157,10 @@ class Library:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Library, (self._text, self._file, self._options)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the kernels, and the text."""
+        return kernel_html(repr(self), [("MSL", "msl", self._text)])
 
     def __repr__(self) -> str:
         count = len(self._names)
@@ -338,6 +343,10 @@ class LibraryKernel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return LibraryKernel, (self.library, self._function, self.name)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the signature, and the text of the library."""
+        return kernel_html(repr(self), [("MSL", "msl", self.library._text)])
 
     def __repr__(self) -> str:
         return signature_text(self.signature)

@@ -15,6 +15,7 @@ from metal_runtime.graph.operations import Combine, Partial, View
 from metal_runtime.graph.plan import Plan
 from metal_runtime.graph.trace import Node, Ref, RefKind, Structure
 from metal_runtime.graph.work import read_by
+from metal_runtime.notebook import plain_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,9 @@ class Explanation:
         """The graph as a picture: each operator in the colour of the kernel that computes it."""
         return svg(self.ran)
 
-    def _repr_svg_(self) -> str | None:
-        return self.svg() if self.ran else None
+    def _repr_html_(self) -> str:
+        """For notebooks: the picture over the report."""
+        return f"<div>{self.svg() if self.ran else ''}{plain_html(str(self))}</div>"
 
 
 def _stands_alone(numbered: tuple[int, Step]) -> bool:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from metal_runtime.errors import IrisError
+from metal_runtime.notebook import plain_html
 from metal_runtime.profile import trace
 from metal_runtime.profile.statistics import KernelStatistics, kernel_statistics
 from metal_runtime.recording.recording import Recording
@@ -100,6 +101,14 @@ class Profile:
         from metal_runtime.profile.table import plain
 
         return "a profile that has not ended" if self._recording is None else plain(self.table())
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the kernels, then memory."""
+        if self._recording is None:
+            return plain_html(str(self))
+        from metal_runtime.profile.table import plain
+
+        return plain_html(f"{self}\n\n{plain(self.memory())}")
 
     def __repr__(self) -> str:
         if self._recording is None:
