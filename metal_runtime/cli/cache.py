@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
-
 import typer
 
 from metal_runtime.cli.console import stdout
+from metal_runtime.cli.json_report import AsJson, write_json
 
 app = typer.Typer(help="Show or clear the disk cache of compiled kernels.", no_args_is_help=True)
 
 
 @app.command("ls")
-def list_entries(
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-) -> None:
+def list_entries(as_json: AsJson = False) -> None:
     """List the compiled kernels on disk."""
     from metal_runtime.backends.cpu import object_cache
 
@@ -32,7 +28,7 @@ def list_entries(
             }
             for e in entries
         ]
-        typer.echo(json.dumps({"directory": folder, "entries": rows}, indent=2))
+        write_json({"directory": folder, "entries": rows})
         return
     from rich.table import Table
 
@@ -53,7 +49,7 @@ def list_entries(
 
 
 @app.command()
-def clear() -> None:
+def clear(as_json: AsJson = False) -> None:
     """Remove every compiled kernel from disk; the next launches compile them again."""
     from metal_runtime.backends.cpu import object_cache
     from metal_runtime.msl.rules import report_store
@@ -62,6 +58,9 @@ def clear() -> None:
     report_store.clear()
     program_store.clear()  # what Python functions became: of no use to count, and made anew in milliseconds
     removed = object_cache.clear()
+    if as_json:
+        write_json({"directory": str(object_cache.directory()), "removed": removed})
+        return
     typer.echo(f"removed {_count(removed, 'file', 'files')} from {object_cache.directory()}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import textwrap
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metal_runtime.cli.console import progress, stdout
+from metal_runtime.cli.json_report import AsJson, write_json
 from metal_runtime.msl.limits import DEFAULT_FAMILY, Family
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def check(
     family: Annotated[Family, typer.Option(help="The GPU family that must be able to run it.")] = DEFAULT_FAMILY,
     allow: Annotated[list[str] | None, typer.Option(metavar="RULE", help="A rule to leave out, by the name in brackets after its messages; may be repeated.")] = None,
     metal: Annotated[bool, typer.Option("--metal", help="Ask Apple's compiler too; fails where there is none.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Check MSL against Metal's rules and limits; the status is 0 only if Metal would take it.
 
@@ -42,7 +42,7 @@ def check(
         if metal:
             report = _with_metal(report, file, options)
     if as_json:
-        typer.echo(json.dumps(report, indent=2))
+        write_json(report)
     else:
         _print(report)
     if not (report["accepted"] and report.get("metal", {}).get("accepted", True)):

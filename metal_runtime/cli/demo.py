@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metal_runtime.cli.console import highlighted, progress, stdout
+from metal_runtime.cli.json_report import AsJson, write_json
 from metal_runtime.errors import InternalError
 
 if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console, RenderableType
+
+    from metal_runtime.cli.demo_fusion import Fusion
 
 FUSION_TOLERANCE = 1e-5  # of values up to about 6, in float32
 COLUMNS, ROWS = 76, 21
@@ -36,16 +39,54 @@ class Outcome:
     numpy: float
 
 
-def demo() -> None:
+def demo(as_json: AsJson = False) -> None:
     """Compile and run a Python kernel, show its MSL, check it against NumPy."""
+    if as_json:
+        _write_figures()
+        return
     console = stdout()
     _introduce(console)
     outcome = _run()
     _draw(console, outcome)
     _report(console, outcome)
     _fuse(console)
+    _check(outcome)
+
+
+def _check(outcome: Outcome) -> None:
     if outcome.differing > TOLERATED:
         raise InternalError(f"{outcome.differing:.2%} of the demo's points differ from NumPy's")
+
+
+def _write_figures() -> None:
+    from metal_runtime.cli.demo_fusion import ELEMENTS, EXPRESSION
+
+    outcome = _run()
+    _check(outcome)
+    found = _fused()
+    write_json(
+        {
+            "mandelbrot": {
+                "points": outcome.turns.size, "differing": outcome.differing, "first_seconds": outcome.first,
+                "warm_seconds": outcome.warm, "numpy_seconds": outcome.numpy,
+            },
+            "fusion": {
+                "expression": EXPRESSION, "elements": ELEMENTS, "moved_bytes": found.report.moved_bytes,
+                "eager_bytes": found.report.eager_bytes, "seconds": found.fused, "eager_seconds": found.eager,
+                "numpy_seconds": found.numpy, "error": found.error,
+            },
+        }
+    )  # fmt: skip
+
+
+def _fused() -> Fusion:
+    from metal_runtime.cli.demo_fusion import measure
+
+    with progress("fusing an array expression"):
+        found = measure()
+    if found.error > FUSION_TOLERANCE:
+        raise InternalError(f"the fused expression is off by {found.error:.2g}")
+    return found
 
 
 def _introduce(console: Console) -> None:
@@ -143,10 +184,9 @@ def _fuse(console: Console) -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from metal_runtime.cli.demo_fusion import ELEMENTS, EXPRESSION, measure
+    from metal_runtime.cli.demo_fusion import ELEMENTS, EXPRESSION
 
-    with progress("fusing an array expression"):
-        found = measure()
+    found = _fused()
     (kernel,) = found.report.kernels
     moved, eager = found.report.moved_bytes / 1e6, found.report.eager_bytes / 1e6
     console.print()
@@ -156,8 +196,6 @@ def _fuse(console: Console) -> None:
         highlighted(kernel.msl.partition("using namespace metal;\n\n")[2], "msl"),
     )
     _section(console, f"Array operators fuse ({ELEMENTS:,} elements)", body)
-    if found.error > FUSION_TOLERANCE:
-        raise InternalError(f"the fused expression is off by {found.error:.2g}")
     console.print(
         f" {moved:.0f} MB move instead of {eager:.0f} MB: {found.fused * 1e3:.1f} ms; one by one "
         f"{found.eager * 1e3:.1f} ms, NumPy {found.numpy * 1e3:.1f} ms."

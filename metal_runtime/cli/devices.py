@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metal_runtime.cli.console import stdout
+from metal_runtime.cli.json_report import AsJson, write_json
 
 if TYPE_CHECKING:
     from metal_runtime.device.protocol import DeviceTraits
@@ -18,14 +18,12 @@ _ANY_SIZE = 2**48  # bytes: what the traits say where nothing but memory limits 
 
 def devices(
     require: Annotated[list[str] | None, typer.Option(metavar="DEVICE", help="Fail unless this device opens; may be repeated.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """List the devices that kernels can run on, with their families, memory and limits."""
     found, missing = _open_all()
     if as_json:
-        typer.echo(
-            json.dumps({"devices": [asdict(t) for t in found], "missing": missing}, indent=2)
-        )
+        write_json({"devices": [asdict(t) for t in found], "missing": missing})
     else:
         _print_table(found, missing)
     _check_required(require or [], found, missing)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metal_runtime.cli.console import highlighted, progress, stdout
+from metal_runtime.cli.json_report import AsJson, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,7 @@ def emit(
             help="The MSL type of a parameter that the kernel leaves open; may be repeated.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a kernel is compiled to."""
     from metal_runtime.cli.user_file import choose, split_target
@@ -57,7 +59,10 @@ def emit(
 
         kernels = kernels_of(path)
         text = _of_kernel(_typed(kernels[choose(list(kernels), name, path)], types or []), to)
-    _print(text, _LANGUAGE[to])
+    if as_json:
+        write_json({"file": str(path), "kernel": name, "stage": to, "text": text})
+    else:
+        _print(text, _LANGUAGE[to])
 
 
 def _typed(kernel: KernelFunction, types: list[str]) -> KernelFunction:

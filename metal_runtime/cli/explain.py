@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 import sys
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metal_runtime.cli.console import highlighted, stdout
+from metal_runtime.cli.json_report import AsJson, script_output, write_json
 
 if TYPE_CHECKING:
     from metal_runtime.graph.explain import Explanation
@@ -28,7 +28,7 @@ def explain(
         Path | None, typer.Option(metavar="FILE.svg", help="Draw the graphs into a file.")
     ] = None,
     msl: Annotated[bool, typer.Option("--msl", help="Show the text of every kernel.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run a script, and show which of its array operators ran as one kernel."""
     from metal_runtime.graph.explain import explanation
@@ -38,7 +38,7 @@ def explain(
     before = sys.argv
     sys.argv = [str(script), *(arguments or [])]
     try:
-        with graph.observed() as ran:
+        with graph.observed() as ran, script_output(as_json):
             runpy.run_path(str(script), run_name="__main__")
     finally:
         sys.argv = before
@@ -46,7 +46,7 @@ def explain(
     if svg is not None:
         svg.write_text(report.svg(), "utf-8")
     if as_json:
-        print(json.dumps(_json(report), indent=1))
+        write_json(_json(report))
         return
     console = stdout()
     console.print(str(report), markup=False, highlight=False)

@@ -17,6 +17,7 @@ from metal_runtime.cli import (
     devices,
     emit,
     explain,
+    json_report,
     profile,
     top,
     tune,
@@ -67,8 +68,12 @@ def _options(
 
 def main() -> None:
     """Runs the command line of this process; leaves with its exit status."""
+    json_report.forget()
     try:
         app(prog_name="iris")
     except IrisError as error:
-        show_error(error)
+        if json_report.json_is_asked():
+            json_report.write_json(json_report.error_report(error))
+        else:
+            show_error(error)
         sys.exit(1)

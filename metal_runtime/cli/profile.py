@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 import sys
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metal_runtime.cli.console import stdout
+from metal_runtime.cli.json_report import AsJson, script_output, write_json
 
 if TYPE_CHECKING:
     from metal_runtime.profile import Profile
@@ -32,7 +32,7 @@ def profile(
     ] = None,
     html: Annotated[Path | None, _HTML] = None,
     diff: Annotated[bool, _DIFF] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run a script, and show where its time and memory went."""
     if diff:
@@ -40,13 +40,14 @@ def profile(
         return
     from metal_runtime.profile.table import WIDTH
 
-    found = _run(script, arguments or [])
+    with script_output(as_json):
+        found = _run(script, arguments or [])
     if save is not None:
         found.save(save)
     if html is not None:
         found.save(html)
     if as_json:
-        print(json.dumps(_json(found), indent=1))
+        write_json(_json(found))
         return
     console = stdout()
     if not console.is_terminal:
@@ -84,7 +85,7 @@ def _diff(first: Path, others: list[str], as_json: bool) -> None:
         raise typer.BadParameter("--diff takes two saved profiles: A.json B.json")
     before, after = load(first).recording, load(others[0]).recording
     if as_json:
-        print(json.dumps([asdict(change) for change in compare(before, after)], indent=1))
+        write_json([asdict(change) for change in compare(before, after)])
     else:
         console = stdout()
         console.width = max(console.width, 100)

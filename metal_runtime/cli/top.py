@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import enum
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from metal_runtime.cli.json_report import AsJson, write_json
 
 if TYPE_CHECKING:
     from metal_runtime.top.application import Inspector
@@ -23,12 +26,18 @@ class Theme(enum.StrEnum):
 def top(
     target: Annotated[str | None, typer.Argument(metavar="[PID|TRACE.json]", help="A running process, or a trace that `iris profile` saved.", show_default=False)] = None,
     theme: Annotated[Theme, typer.Option(help="Colours for this background.")] = Theme.AUTO,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Watch where a program's time and memory go: a running process of yours, or a saved trace.
 
-    Without an argument it looks at the one process that uses iris, or lists them.
+    Without an argument it looks at the one process that uses iris, or lists them. With --json it only lists them.
     """
     from metal_runtime.errors import IrisError
+    from metal_runtime.inspect.processes import processes
+
+    if as_json:
+        write_json({"processes": [asdict(process) for process in processes()]})
+        return
 
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         raise IrisError(

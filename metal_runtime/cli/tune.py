@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import asdict
@@ -12,6 +11,7 @@ import typer
 
 from metal_runtime.cli.cache import age_text
 from metal_runtime.cli.console import stdout
+from metal_runtime.cli.json_report import AsJson, write_json
 from metal_runtime.tune import store
 from metal_runtime.tune.space import names_and_values
 
@@ -26,14 +26,14 @@ app = typer.Typer(
 @app.command("ls")
 def list_entries(
     kernel: Annotated[str | None, typer.Argument(help="Only this kernel's, with every configuration that was measured.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, every timing included.")] = False,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """List the fastest configuration of each kernel, device and shape class."""
     entries = [e for e in store.entries() if kernel in (None, e.key.kernel)]
     folder = str(store.directory())
     if as_json:
         rows = [asdict(entry) | {"gain": entry.gain} for entry in entries]
-        typer.echo(json.dumps({"directory": folder, "entries": rows}, indent=2))
+        write_json({"directory": folder, "entries": rows})
         return
     if kernel is None:
         for device, machine in sorted({(e.key.device, e.key.machine) for e in entries}):
@@ -49,9 +49,13 @@ def list_entries(
 @app.command()
 def clear(
     kernel: Annotated[str | None, typer.Argument(help="Only this kernel's.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Remove what was measured; the next launches measure anew."""
     removed = store.clear(kernel)
+    if as_json:
+        write_json({"directory": str(store.directory()), "removed": removed})
+        return
     typer.echo(f"removed {removed:,} file{'' if removed == 1 else 's'} from {store.directory()}")
 
 

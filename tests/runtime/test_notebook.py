@@ -76,7 +76,7 @@ def test_what_is_pending_runs_and_what_is_closed_says_so() -> None:
     assert "3" in found.text
     buffer.close()
     assert "closed" in shown(buffer).text
-    half = shown(api.asarray(np.ones(2, np.float32)).astype("bfloat"))
+    half = shown(api.asarray(np.ones(2, np.float32)).astype("bfloat16"))
     assert "bfloat" in half.text
 
 
