@@ -10,6 +10,7 @@ import pytest
 
 import metal_runtime
 from metal_runtime import api, kernel, metal, ops
+from metal_runtime.dtype import DType
 
 VOID = {"br", "hr", "img", "meta"}
 
@@ -76,7 +77,7 @@ def test_what_is_pending_runs_and_what_is_closed_says_so() -> None:
     assert "3" in found.text
     buffer.close()
     assert "closed" in shown(buffer).text
-    half = shown(api.asarray(np.ones(2, np.float32)).astype("bfloat16"))
+    half = shown(api.asarray(np.ones(2, np.float32)).astype(DType.BFLOAT16))
     assert "bfloat" in half.text
 
 
