@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
+REST = 0.02
+"""Seconds before each run: OpenMP's threads go on spinning for milliseconds after their work, on the cores of whoever comes next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """One way to do one task: ``run`` does it and waits for the end, ``results`` gives the outputs."""
@@ -67,6 +71,7 @@ def interleaved(
         for position in range(len(contenders)):
             index = (position + turn) % len(contenders)
             run = contenders[index].run
+            time.sleep(REST)
             begin = time.perf_counter()
             run()
             times[index].append(time.perf_counter() - begin)
