@@ -142,7 +142,7 @@ def _json(found: Profile) -> dict[str, object]:
         "length_ns": lanes.end - lanes.begin,
         "dropped": found.recording.dropped,
         "notes": notes(found.recording),
-        "kernels": [{**asdict(row), "line": place_text(row.facts.place)} for row in found.kernels],
+        "kernels": [{**asdict(row), "line": place_text(row.place)} for row in found.kernels],
         "lanes": [
             {"name": lane.name, "spans": len(lane.spans), "busy_ns": lane.busy_ns, "gap_ns": lane.gap_ns}
             for lane in (*lanes.streams, *lanes.threads)

@@ -77,7 +77,7 @@ def drawn_memory(recording: Recording) -> RenderableType:
             Text(_levels(history, recording.begin, recording.end), style="green"),
             Text(
                 f"peak {bytes_text(peak.used_bytes)} at {time_text(peak.time - recording.begin)} · "
-                f"at the end {bytes_text(last.used_bytes)} in {last.blocks:,} blocks, "
+                f"at the end {bytes_text(last.used_bytes)} in {last.blocks:,} block{'' if last.blocks == 1 else 's'}, "
                 f"{bytes_text(last.allocated_bytes)} with what waits for reuse"
             ),
             Text(""),

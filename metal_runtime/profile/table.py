@@ -46,7 +46,7 @@ def _table(rows: Iterable[KernelStatistics], width: int) -> Table:
         texts = [mark + time_text(time) for time in (shown if is_wide else (*shown[:2], shown[3]))]
         rates = (rate_text(row.bandwidth), rate_text(row.rate), _share(row.roofline_share))
         cells: tuple[Text | str, ...] = (Text(row.facts.name), f"{row.calls:,}", *texts, *rates)
-        line = Text(place_text(row.facts.place), style="bright_black")
+        line = Text(place_text(row.place), style="bright_black")
         table.add_row(*cells, *([_cache(row.cache)] * is_wide), *([line] * has_lines))
     return table
 
