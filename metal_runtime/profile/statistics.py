@@ -24,7 +24,7 @@ class KernelStatistics:
 
     facts: KernelFacts
     place: Place | None
-    """The line that wrote it; of one that iris wrote, the line that launched it most often."""
+    """The line that wrote it; of iris' own and of MSL texts, the line that launched it most often."""
 
     calls: int
     timed_calls: int
@@ -74,9 +74,11 @@ def kernel_statistics(recording: Recording) -> list[KernelStatistics]:
     return sorted(rows, key=lambda row: (-row.total_ns, row.facts.name))
 
 
-def _most_often(launches: Sequence[LaunchEvent]) -> Place | None:
+def _python_line(facts: KernelFacts, launches: Sequence[LaunchEvent]) -> Place | None:
+    if facts.place is not None and not facts.place.file.startswith("<"):  # <msl>: a text, no file
+        return facts.place
     places = Counter(launch.place for launch in launches if launch.place is not None)
-    return places.most_common(1)[0][0] if places else None
+    return places.most_common(1)[0][0] if places else facts.place
 
 
 def facts_of(kernels: Mapping[int, KernelFacts], launch: LaunchEvent) -> KernelFacts:
@@ -126,7 +128,7 @@ def _statistics(
     operations = work.operations
     return KernelStatistics(
         facts=facts,
-        place=facts.place or _most_often(launches),
+        place=_python_line(facts, launches),
         calls=len(launches),
         timed_calls=len(timed),
         is_device_time=bool(ended),
