@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-
 REST = 0.02
 """Seconds before each run: OpenMP's threads go on spinning for milliseconds after their work, on the cores of whoever comes next."""
 

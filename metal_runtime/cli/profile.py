@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import runpy
 import sys
+import traceback
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metal_runtime.cli.console import stdout
+from metal_runtime.cli.console import show_error, stdout
 from metal_runtime.cli.json_report import AsJson, script_output, write_json
+from metal_runtime.errors import IrisError
 
 if TYPE_CHECKING:
     from metal_runtime.profile import Profile
@@ -38,43 +44,77 @@ def profile(
     if diff:
         _diff(script, arguments or [], as_json)
         return
-    from metal_runtime.profile.table import WIDTH
-
     with script_output(as_json):
-        found = _run(script, arguments or [])
+        found, status = _run(script, arguments or [])
     if save is not None:
         found.save(save)
     if html is not None:
         found.save(html)
     if as_json:
         write_json(_json(found))
-        return
+    else:
+        _print(found)
+    raise typer.Exit(status)
+
+
+def _print(found: Profile) -> None:
+    from metal_runtime.profile.drawing import drawn_memory, lanes_of
+    from metal_runtime.profile.table import WIDTH
+
     console = stdout()
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH
-    for part in (found.table(), found.timeline(), found.memory()):
+    parts = found.table(), lanes_of(found.recording), drawn_memory(found.recording)
+    for part in parts:
         console.print(part)
         console.print()
 
 
-def _run(script: Path, arguments: list[str]) -> Profile:
-    """The profile of a script; one that ends itself by ``sys.exit`` has it, too, and fails as it would."""
-    from metal_runtime.profile import profile as profile_of
-
-    before = sys.argv
+@contextlib.contextmanager
+def _as_main(script: Path, arguments: list[str]) -> Iterator[None]:
+    """The block sees the arguments and the import path that `python SCRIPT.py` would give it."""
+    before, path = sys.argv, sys.path[:]
     sys.argv = [str(script), *arguments]
-    path = sys.path[:]
-    sys.path.insert(0, str(script.resolve().parent))  # as `python SCRIPT.py` does
+    sys.path.insert(0, str(script.resolve().parent))
     try:
-        with profile_of() as found:
-            try:
-                runpy.run_path(str(script), run_name="__main__")
-            except SystemExit as end:
-                if end.code not in (None, 0):
-                    print(f"iris: the script ended with {end.code}", file=sys.stderr)
+        yield
     finally:
         sys.argv, sys.path[:] = before, path
-    return found
+
+
+def _run(script: Path, arguments: list[str]) -> tuple[Profile, int]:
+    """The profile of a script, however it ends, and the status that `python SCRIPT.py` would end with."""
+    from metal_runtime.profile import profile as profile_of
+
+    found = profile_of()
+    try:
+        with _as_main(script, arguments), found:
+            status, _kept = _main(script)  # kept: what the script's globals hold is memory in use
+    except IrisError as fault:  # of a launch that nobody waited for
+        show_error(fault)
+        return found, 1
+    return found, status
+
+
+def _main(script: Path) -> tuple[int, object]:
+    """The status that a script ends with, and what keeps its globals alive."""
+    try:
+        return 0, runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0, end
+        print(end.code, file=sys.stderr)
+        return 1, end
+    except (Exception, KeyboardInterrupt) as error:
+        traceback.print_exception(type(error), error, _own_frames(error.__traceback__))
+        return (130 if isinstance(error, KeyboardInterrupt) else 1), error
+
+
+def _own_frames(at: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames that lead from the command line to the script."""
+    while at is not None and at.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
+        at = at.tb_next
+    return at
 
 
 def _diff(first: Path, others: list[str], as_json: bool) -> None:
@@ -96,13 +136,14 @@ def _json(found: Profile) -> dict[str, object]:
     from metal_runtime.profile.memory import live_lines
     from metal_runtime.profile.notes import notes
     from metal_runtime.profile.timeline import timeline
+    from metal_runtime.profile.units import place_text
 
     lanes = timeline(found.recording)
     return {
         "length_ns": lanes.end - lanes.begin,
         "dropped": found.recording.dropped,
         "notes": notes(found.recording),
-        "kernels": [asdict(row) for row in found.kernels],
+        "kernels": [{**asdict(row), "line": place_text(row.place)} for row in found.kernels],
         "lanes": [
             {"name": lane.name, "spans": len(lane.spans), "busy_ns": lane.busy_ns, "gap_ns": lane.gap_ns}
             for lane in (*lanes.streams, *lanes.threads)

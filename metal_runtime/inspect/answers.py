@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metal_runtime import settings
+from metal_runtime.device.protocol import DeviceTraits
 from metal_runtime.inspect.log_lines import LogLines
 from metal_runtime.inspect.protocol import (
     MOST_AGAIN,
@@ -21,9 +22,11 @@ from metal_runtime.inspect.protocol import (
     number,
     numbers,
 )
+from metal_runtime.profile.kept_roofline import kept_facts
 from metal_runtime.recording.codec import to_json
 from metal_runtime.recording.events import Event, LaunchEvent
 from metal_runtime.recording.recorder import RECORDER
+from metal_runtime.recording.recording import DeviceFacts
 from metal_runtime.recording.rows import row_of
 from metal_runtime.runtime.facts import device_facts, process_facts
 from metal_runtime.runtime.recorded_launch import texts_of
@@ -130,12 +133,16 @@ def _status(request: Request, log: LogLines) -> str:
     opened = [session for session in every_session() if session.opened is not None]
     return _text(
         process=process_facts(),
-        devices=[device_facts(s.device_name, s.opened.traits) for s in opened if s.opened],
+        devices=[_device(s.device_name, s.opened.traits) for s in opened if s.opened],
         pools={s.device_name: s.opened_pool.statistics() for s in opened if s.opened_pool},
         programs={s.device_name: len(s.programs) for s in opened},
         disk=_disk(),
         log=log.since(number(request, "log")),
     )
+
+
+def _device(name: str, traits: DeviceTraits) -> DeviceFacts:
+    return kept_facts(device_facts(name, traits), traits)
 
 
 def _disk() -> dict[str, tuple[int, int]]:

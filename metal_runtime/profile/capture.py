@@ -7,11 +7,11 @@ import time
 from dataclasses import replace
 
 from metal_runtime.errors import IrisError
-from metal_runtime.profile.facts import device_facts, process_facts
 from metal_runtime.profile.roofline import measured_facts
 from metal_runtime.recording.events import Event, LaunchEvent, PoolAction
 from metal_runtime.recording.recorder import RECORDER, now
 from metal_runtime.recording.recording import Recording
+from metal_runtime.runtime.facts import device_facts, process_facts
 from metal_runtime.runtime.session import Session
 from metal_runtime.runtime.sessions import every_session
 
@@ -61,7 +61,10 @@ class Capture:
             events=events,
             kernels={key: facts for key in kernels if (facts := RECORDER.kernels.get(key))},
             live=live,
-            devices=tuple(device_facts(session) for session in _open_sessions()),
+            devices=tuple(
+                device_facts(session.device_name, session.device.traits)
+                for session in _open_sessions()
+            ),
             process=process_facts(),
             begin=self._begin,
             end=end,

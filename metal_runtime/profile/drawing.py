@@ -21,6 +21,13 @@ _LINES = 12  # of live memory that are shown
 
 
 def drawn_timeline(recording: Recording) -> RenderableType:
+    """The lanes under what was recorded, and over what one must know of it."""
+    return Group(
+        Text(headline(recording), style="bold"), Text(""), lanes_of(recording), *_notes(recording)
+    )
+
+
+def lanes_of(recording: Recording) -> RenderableType:
     """A line for each stream and thread: the higher the bar, the busier that moment; then what it adds up to."""
     lanes = timeline(recording)
     table = Table(box=None, pad_edge=False, header_style="bright_black", padding=(0, 1, 0, 0))
@@ -42,14 +49,7 @@ def drawn_timeline(recording: Recording) -> RenderableType:
         for event in recording.events
         if isinstance(event, ErrorEvent)
     ]
-    return Group(
-        Text(headline(recording), style="bold"),
-        Text(""),
-        table,
-        *waits,
-        *errors,
-        *_notes(recording),
-    )
+    return Group(table, *waits, *errors)
 
 
 def bars_of(spans: Sequence[Span], begin: int, end: int, columns: int = COLUMNS) -> str:
@@ -77,7 +77,7 @@ def drawn_memory(recording: Recording) -> RenderableType:
             Text(_levels(history, recording.begin, recording.end), style="green"),
             Text(
                 f"peak {bytes_text(peak.used_bytes)} at {time_text(peak.time - recording.begin)} · "
-                f"at the end {bytes_text(last.used_bytes)} in {last.blocks:,} blocks, "
+                f"at the end {bytes_text(last.used_bytes)} in {last.blocks:,} block{'' if last.blocks == 1 else 's'}, "
                 f"{bytes_text(last.allocated_bytes)} with what waits for reuse"
             ),
             Text(""),

@@ -93,7 +93,7 @@ def _kernel(row: KernelStatistics, with_assembly: bool) -> dict[str, Any]:
         "name": facts.name,
         "device": facts.device,
         "strategy": facts.strategy,
-        "place": place_text(facts.place),
+        "place": place_text(row.place),
         "calls": row.calls,
         "host_time": not row.is_device_time,
         "total": row.total_ns / 1000,

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-from metal_runtime import settings
 from metal_runtime.buffer import MetalBuffer
 from metal_runtime.errors import IrisError
 from metal_runtime.library import compile as compile_library
 from metal_runtime.logging import get_logger
+from metal_runtime.profile.kept_roofline import keep_rates, kept_rates
 from metal_runtime.recording.recording import DeviceFacts
 from metal_runtime.runtime.session import Session
 from metal_runtime.runtime.sessions import session_on
 
-_VERSION = 1
 _COPY_BYTES = 256 << 20  # of each of two arrays: more than the caches hold
 _LEAST_BYTES = 16 << 20  # where memory is limited
 _CHAINS = 64  # multiply-adds of a thread that do not wait for each other
@@ -60,15 +54,14 @@ def measured_facts(facts: DeviceFacts) -> DeviceFacts:
     A device that cannot be measured stays without; the log says why.
     """
     session = session_on(facts.name)
-    path = _path(session)
-    known = _read(path)
+    known = kept_rates(session.device.traits)
     if known is None:
         try:
             known = measure(session)
         except IrisError as error:
             get_logger("profile").warning("the roofline of %s is not known: %s", facts.name, error)
             return facts
-        _write(path, known)
+        keep_rates(session.device.traits, known)
     return replace(facts, copy_bandwidth=known[0], multiply_add_rate=known[1])
 
 
@@ -118,33 +111,3 @@ def _best(session: Session, launch: Callable[[], None]) -> float:
         session.wait()
         times.append(time.perf_counter() - begin)
     return min(times[1:])
-
-
-# --- on disk -------------------------------------------------------------------------------------
-
-
-def _path(session: Session) -> Path:
-    traits = session.device.traits
-    key = (_VERSION, traits.backend, traits.name, traits.compute_units, traits.toolchain)
-    digest = hashlib.blake2b(repr(key).encode(), digest_size=16).hexdigest()
-    return settings.cache_dir() / "roofline" / f"{traits.backend}-{digest}.json"
-
-
-def _read(path: Path) -> tuple[float, float] | None:
-    try:
-        bandwidth, rate = json.loads(path.read_text())
-        return (float(bandwidth), float(rate)) if bandwidth > 0 and rate > 0 else None
-    except (OSError, ValueError, TypeError):  # not measured yet, or damaged
-        return None
-
-
-def _write(path: Path, rates: tuple[float, float]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(rates))
-        os.replace(temporary, path)
-    except OSError as error:
-        get_logger("profile").warning("cannot keep what was measured: %s", error)
-        with contextlib.suppress(OSError):
-            temporary.unlink()

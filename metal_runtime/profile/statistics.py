@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from metal_runtime.recording.events import Cache, CompileEvent, KernelFacts, LaunchEvent, Work
+from metal_runtime.recording.events import (
+    Cache,
+    CompileEvent,
+    KernelFacts,
+    LaunchEvent,
+    Place,
+    Work,
+)
 from metal_runtime.recording.recording import DeviceFacts, Recording
 
 
@@ -16,6 +23,9 @@ class KernelStatistics:
     """All launches of one kernel. Times are nanoseconds."""
 
     facts: KernelFacts
+    place: Place | None
+    """The line that wrote it; of iris' own and of MSL texts, the line that launched it most often."""
+
     calls: int
     timed_calls: int
     """Those that the times are of: all, but for launches that had not ended."""
@@ -62,6 +72,13 @@ def kernel_statistics(recording: Recording) -> list[KernelStatistics]:
         for found in launches.values()
     ]
     return sorted(rows, key=lambda row: (-row.total_ns, row.facts.name))
+
+
+def _python_line(facts: KernelFacts, launches: Sequence[LaunchEvent]) -> Place | None:
+    if facts.place is not None and not facts.place.file.startswith("<"):  # <msl>: a text, no file
+        return facts.place
+    places = Counter(launch.place for launch in launches if launch.place is not None)
+    return places.most_common(1)[0][0] if places else facts.place
 
 
 def facts_of(kernels: Mapping[int, KernelFacts], launch: LaunchEvent) -> KernelFacts:
@@ -111,6 +128,7 @@ def _statistics(
     operations = work.operations
     return KernelStatistics(
         facts=facts,
+        place=_python_line(facts, launches),
         calls=len(launches),
         timed_calls=len(timed),
         is_device_time=bool(ended),

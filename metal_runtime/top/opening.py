@@ -17,6 +17,6 @@ def open_source(target: str) -> Source:
     if not os.path.exists(target):
         raise IrisError(
             f"'{target}' is neither a process id nor a trace file",
-            hint="`iris top` alone lists the processes; `iris profile SCRIPT.py -o trace.json` saves a trace",
+            hint="`iris top` alone lists the processes; `iris profile SCRIPT.py --save trace.json` saves a trace",
         )
     return SavedTrace(trace.read(target), os.path.basename(target))

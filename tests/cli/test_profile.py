@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+
+import pytest
 
 from metal_runtime.profile import load
 from tests.cli.test_explain import script
@@ -41,3 +44,40 @@ def test_what_is_no_profile(iris, tmp_path: Path) -> None:
     assert result.status == 1
     assert "no trace of iris" in result.err
     assert iris("profile", "--diff", str(script(tmp_path))).status == 2
+
+
+LEAK = """
+import sys
+import numpy as np
+from metal_runtime import api
+x = api.asarray(np.ones(1000, np.float32))
+kept = []
+for n in range(16):
+    kept.append(api.asarray(np.ones(1000, np.float32)))
+(x + 1).numpy()
+{end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "said"),
+    [
+        ("raise ValueError('boom')", 1, "ValueError: boom"),
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit('bad')", 1, "bad"),
+        ("raise KeyboardInterrupt", 130, "KeyboardInterrupt"),
+        ("", 0, ""),
+    ],
+)
+def test_a_script_that_fails_has_its_profile_and_its_status(
+    iris, tmp_path: Path, end: str, status: int, said: str
+) -> None:
+    path, trace = tmp_path / "leak.py", tmp_path / "x.json"
+    path.write_text(LEAK.format(end=end))
+    result = iris("profile", "--save", str(trace), str(path))
+    assert result.status == status, result.err
+    assert said in result.err
+    assert "runpy" not in result.err
+    assert "add_float32" in result.out
+    assert re.search(r"leak.py:8 +16 ", result.out), result.out  # what globals hold is in use
+    assert load(trace).kernels[0].place.line == 9

@@ -170,7 +170,7 @@ function choose(key) {
   for (const row of $("kernels").tBodies[0].rows) row.classList.toggle("chosen", row.dataset.key === key);
   detail.hidden = false;
   detail.querySelector("h3").textContent = kernel.name;
-  detail.querySelector("p").textContent = [kernel.place, kernel.device, kernel.strategy, `${kernel.calls} calls`].filter(Boolean).join(" · ");
+  detail.querySelector("p").textContent = [kernel.place, kernel.device, kernel.strategy, `${kernel.calls} call${kernel.calls === 1 ? "" : "s"}`].filter(Boolean).join(" · ");
   const buttons = Object.entries(kernel.texts).map(([name, text]) => {
     const button = element("button", name);
     button.addEventListener("click", () => {
