@@ -20,6 +20,9 @@ _MOST_SPANS = 40_000
 """Of a lane; the longest are kept where there are more, and the page says so."""
 
 
+_TITLES = {"cpp": "C++", "asm": "assembly"}
+
+
 def page_data(recording: Recording) -> dict[str, Any]:
     """All of it."""
     lanes = timeline(recording)
@@ -87,6 +90,7 @@ def _span(recording: Recording, span: Span) -> list[Any]:
 def _kernel(row: KernelStatistics, with_assembly: bool) -> dict[str, Any]:
     facts = row.facts
     compiled = texts_of(facts.key) if with_assembly else {}
+    compiled = {_TITLES.get(stage, stage): text for stage, text in compiled.items()}
     texts = {"Python": facts.python, "MSL": facts.msl, **compiled}
     return {
         "key": str(facts.key),
