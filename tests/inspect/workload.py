@@ -1,6 +1,7 @@
 """A program that four threads launch kernels in; it does what it is told on standard input, and says so."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -67,6 +68,9 @@ def obey():
 
 
 def main():
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # shells ignore it for what they run behind
     api.asarray(np.ones(1, np.float32))  # the device opens
     threads = [threading.Thread(target=work, args=(i,), name=f"worker {i}") for i in range(4)]
     for thread in threads:
